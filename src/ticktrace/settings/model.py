@@ -1,0 +1,129 @@
+"""Everything that can be configured, each setting declared once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from .declare import Group, Variable, group, inverted, setting
+from .exporting import (
+    ExportersSettings,
+    JsonFileSettings,
+    MemorySettings,
+    OtlpSettings,
+    PrometheusSettings,
+)
+from .signals import LogsSettings, MetricsSettings, TracesSettings
+from .values import Bool, Duration, Names, Ratio, Rule, Text, Thresholds, Whole, choice, wrong
+
+__all__ = [
+    "ResourceSettings",
+    "ServiceSettings",
+    "Settings",
+    "ShutdownSettings",
+    "SloSettings",
+    "TradingSettings",
+]
+
+Engine = Literal["sdk"]
+Mode = Literal["live", "paper", "backtest"]
+
+_engines = choice(Engine)
+
+
+def _engine(value: Any) -> Any:
+    if value == "deferred":
+        raise PydanticCustomError("setting", 'engine "deferred" is not in this version; known: sdk')
+    return _engines.parse(value)
+
+
+class ServiceSettings(Group):
+    """Who sends: these become resource attributes of every signal."""
+
+    name: Text = setting("unknown_service:python", "`service.name`: the bot's name.", env="OTEL_SERVICE_NAME")
+    version: Text | None = setting(None, "`service.version`: the bot's version.")
+    namespace: Text | None = setting(None, "`service.namespace`: what groups several services.")
+    environment: Text | None = setting(None, "`deployment.environment.name`: for example production.")
+    instance_id: Text | None = setting(None, "`service.instance.id`. When null: a new one for every process.")
+
+
+class ResourceSettings(Group):
+    """Further attributes of the resource."""
+
+    attributes: dict[str, Text] = setting(
+        {},
+        "Resource attributes, merged key by key over all sources. `service.*` and `deployment.environment.name` set the service's settings.",
+        env="OTEL_RESOURCE_ATTRIBUTES",
+    )
+
+
+class TradingSettings(Group):
+    """Bounds of the trading instruments."""
+
+    symbols: Names = setting(
+        (), "Symbols that get their own series. When empty: the first `max_symbols` seen."
+    )
+    max_symbols: Whole = setting(100, "Most symbols with series of their own; the rest is `other`.")
+    open_orders: Whole = setting(10_000, "Most orders that are remembered, so that late fills find them.")
+    near_miss_margin: Ratio = setting(
+        0.1, "How close to its threshold, as a share of it, a failed check is a near miss."
+    )
+
+    @model_validator(mode="after")
+    def _symbols_fit(self) -> Self:
+        if len(self.symbols) > self.max_symbols:
+            raise wrong(
+                f"symbols lists {len(self.symbols)} symbols, more than max_symbols ({self.max_symbols})"
+            )
+        return self
+
+
+class SloSettings(Group):
+    """Service level objectives."""
+
+    thresholds: dict[str, Thresholds] = setting(
+        {}, "Durations per instrument that become bucket boundaries, so that compliance is exact."
+    )
+
+
+class ShutdownSettings(Group):
+    """How telemetry ends."""
+
+    timeout: Duration = setting(5.0, "One deadline for flushing and closing everything.")
+    on_sigterm: Bool = setting(
+        default=False, description="Flush on SIGTERM, then let the signal do what it did before."
+    )
+
+
+class Settings(Group):
+    """Everything that can be configured; unchanged settings are equal and hash alike."""
+
+    enabled: Bool = setting(
+        default=True,
+        description="Whether telemetry does anything at all.",
+        env=Variable("OTEL_SDK_DISABLED", inverted),
+    )
+    engine: Annotated[Engine, Rule("sdk", _engine, _engines.schema)] = setting(
+        "sdk", "What stands behind the API."
+    )
+    mode: Annotated[Mode, choice(Mode)] = setting("live", "`trading.engine.mode` of every instrument.")
+    service: ServiceSettings = group(ServiceSettings(), "Who sends.")
+    resource: ResourceSettings = group(ResourceSettings(), "Further resource attributes.")
+    exporters: ExportersSettings = group(ExportersSettings(), "Which exporters each signal leaves through.")
+    otlp: OtlpSettings = group(OtlpSettings(), "How OTLP receivers are reached.", prefix="OTEL_EXPORTER_OTLP")
+    prometheus: PrometheusSettings = group(PrometheusSettings(), "Where Prometheus scrapes.")
+    json_file: JsonFileSettings = group(JsonFileSettings(), "The exporter `otlp_json_file`.")
+    memory: MemorySettings = group(MemorySettings(), "The exporter `memory`.")
+    traces: TracesSettings = group(TracesSettings(), "Which spans are recorded.")
+    metrics: MetricsSettings = group(MetricsSettings(), "How metrics are aggregated and sent.")
+    logs: LogsSettings = group(LogsSettings(), "Whether log records are exported.")
+    propagators: Names = setting(
+        ("tracecontext", "baggage"),
+        "How the trace context travels between processes.",
+        env="OTEL_PROPAGATORS",
+    )
+    trading: TradingSettings = group(TradingSettings(), "Bounds of the trading instruments.")
+    slo: SloSettings = group(SloSettings(), "Service level objectives.")
+    shutdown: ShutdownSettings = group(ShutdownSettings(), "How telemetry ends.")
