@@ -1,0 +1,32 @@
+"""The engine room: what turns calls of the OTel API into telemetry, and keeps it away from the trading thread."""
+
+from ticktrace.engine.attendant import Deadline
+from ticktrace.engine.barrier import contained, internal_errors, report, warn_once
+from ticktrace.engine.binding import BoundCounter, BoundGauge, BoundHistogram, BoundUpDownCounter, Instruments
+from ticktrace.engine.clock import NANOSECONDS, Clock
+from ticktrace.engine.delivery import Delivery
+from ticktrace.engine.pipes import NamedTarget
+from ticktrace.engine.plan import Engine, Plan
+from ticktrace.engine.sdk import SdkEngine
+from ticktrace.engine.switch import Switchboard
+
+__all__ = [
+    "NANOSECONDS",
+    "BoundCounter",
+    "BoundGauge",
+    "BoundHistogram",
+    "BoundUpDownCounter",
+    "Clock",
+    "Deadline",
+    "Delivery",
+    "Engine",
+    "Instruments",
+    "NamedTarget",
+    "Plan",
+    "SdkEngine",
+    "Switchboard",
+    "contained",
+    "internal_errors",
+    "report",
+    "warn_once",
+]

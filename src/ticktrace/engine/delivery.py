@@ -1,0 +1,210 @@
+"""What became of the telemetry that was handed to each exporter: counted, and said when it changes.
+
+The SDK neither tells how many spans its queue dropped nor shields the process from exporters that raise. A *guard*
+stands before every push exporter: it keeps the account, swallows what the exporter raises, and falls silent in a forked
+child, where the parent's telemetry must not be sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opentelemetry.sdk._logs import ReadableLogRecord
+    from opentelemetry.sdk.trace import ReadableSpan
+
+__all__ = ["Delivery", "GuardedLogExporter", "GuardedMetricExporter", "GuardedSpanExporter"]
+
+_log = logging.getLogger("ticktrace")
+
+_ITEMS = {"traces": "spans", "metrics": "metric exports", "logs": "log records"}
+
+
+class Delivery:
+    """The account of one exporter.
+
+    Attributes:
+        signal: traces, metrics or logs.
+        name: the exporter's configured name.
+        destination: where it sends, for messages.
+        offered: items given to its queue.
+        delivered: items the exporter accepted.
+        failed: items it refused, failed on, or raised for.
+        failing: True while its last export failed.
+    """
+
+    def __init__(self, signal: str, name: str, destination: str) -> None:
+        self.signal = signal
+        self.name = name
+        self.destination = destination
+        self.offered: int = 0
+        self.delivered: int = 0
+        self.failed: int = 0
+        self.failing: bool = False
+        self.last_error: str = ""
+        self.on_loss: Callable[[int, str], None] | None = None
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+
+    @property
+    def foreign(self) -> bool:
+        """True in a process other than the one that set this exporter up, i.e. in a forked child."""
+        return os.getpid() != self._pid
+
+    def offer(self) -> None:
+        """One item was queued."""
+        with self._lock:
+            self.offered += 1
+
+    def settle(self, items: int, error: str | None) -> None:
+        """An export of `items` ended: without error, or with one."""
+        with self._lock:
+            was_failing, self.failing = self.failing, error is not None
+            if error is None:
+                self.delivered += items
+            else:
+                self.failed += items
+                self.last_error = error
+        if error is not None:
+            if not was_failing:
+                _log.warning(
+                    "ticktrace: %s exporter %s (%s) fails: %s",
+                    self.signal,
+                    self.name,
+                    self.destination,
+                    error,
+                )
+            if self.on_loss is not None:
+                self.on_loss(items, "export_failed")
+        elif was_failing:
+            _log.warning(
+                "ticktrace: %s exporter %s (%s) works again; %d %s were lost meanwhile",
+                self.signal,
+                self.name,
+                self.destination,
+                self.failed,
+                _ITEMS[self.signal],
+            )
+
+    @property
+    def lost(self) -> int:
+        """Items offered that never arrived; exact once the exporter has shut down."""
+        return max(self.offered - self.delivered, self.failed)
+
+    def describe_loss(self) -> str:
+        """The loss in one line, for the log at shutdown."""
+        total = max(self.offered, self.delivered + self.failed)
+        why = f"; last error: {self.last_error}" if self.last_error else ""
+        return f"{self.lost} of {total} {_ITEMS[self.signal]} did not reach {self.name} ({self.destination}){why}"
+
+
+def _outcome(inner: object, *, succeeded: bool) -> str | None:
+    """None for a success, else why it failed; our OTLP exporters know, others only say that they did."""
+    if succeeded:
+        return None
+    return getattr(inner, "last_error", None) or "the exporter reported failure"
+
+
+class GuardedSpanExporter(SpanExporter):
+    """A span exporter behind its account."""
+
+    def __init__(self, inner: SpanExporter, delivery: Delivery) -> None:
+        self._inner = inner
+        self.delivery = delivery
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export, count, and never raise."""
+        if self.delivery.foreign:
+            return SpanExportResult.SUCCESS
+        try:
+            result = self._inner.export(spans)
+        except Exception as error:  # noqa: BLE001  an exporter may raise anything
+            self.delivery.settle(len(spans), f"{type(error).__name__}: {error}")
+            return SpanExportResult.FAILURE
+        self.delivery.settle(len(spans), _outcome(self._inner, succeeded=result is SpanExportResult.SUCCESS))
+        return result
+
+    def shutdown(self) -> None:
+        """Shut the exporter down, which also ends an export that hangs where the exporter can."""
+        if not self.delivery.foreign:
+            self._inner.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Flush the exporter."""
+        return self.delivery.foreign or self._inner.force_flush(timeout_millis)
+
+
+class GuardedLogExporter(LogRecordExporter):
+    """A log exporter behind its account."""
+
+    def __init__(self, inner: LogRecordExporter, delivery: Delivery) -> None:
+        self._inner = inner
+        self.delivery = delivery
+
+    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        """Export, count, and never raise."""
+        if self.delivery.foreign:
+            return LogRecordExportResult.SUCCESS
+        try:
+            result = self._inner.export(batch)
+        except Exception as error:  # noqa: BLE001  an exporter may raise anything
+            self.delivery.settle(len(batch), f"{type(error).__name__}: {error}")
+            return LogRecordExportResult.FAILURE
+        self.delivery.settle(
+            len(batch), _outcome(self._inner, succeeded=result is LogRecordExportResult.SUCCESS)
+        )
+        return result
+
+    def shutdown(self) -> None:
+        """Shut the exporter down."""
+        if not self.delivery.foreign:
+            self._inner.shutdown()  # type: ignore[no-untyped-call]  # upstream leaves it untyped
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Flush the exporter."""
+        return self.delivery.foreign or self._inner.force_flush(timeout_millis)
+
+
+class GuardedMetricExporter(MetricExporter):
+    """A push metric exporter behind its account; an item is one export of all metrics."""
+
+    def __init__(self, inner: MetricExporter, delivery: Delivery) -> None:
+        super().__init__(
+            preferred_temporality=inner._preferred_temporality,  # noqa: SLF001  the reader reads it so, too
+            preferred_aggregation=inner._preferred_aggregation,  # noqa: SLF001
+        )
+        self._inner = inner
+        self.delivery = delivery
+
+    def export(
+        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any
+    ) -> MetricExportResult:
+        """Export, count, and never raise."""
+        if self.delivery.foreign:
+            return MetricExportResult.SUCCESS
+        self.delivery.offer()
+        try:
+            result = self._inner.export(metrics_data, timeout_millis=timeout_millis, **kwargs)
+        except Exception as error:  # noqa: BLE001  an exporter may raise anything
+            self.delivery.settle(1, f"{type(error).__name__}: {error}")
+            return MetricExportResult.FAILURE
+        self.delivery.settle(1, _outcome(self._inner, succeeded=result is MetricExportResult.SUCCESS))
+        return result
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Flush the exporter."""
+        return self.delivery.foreign or self._inner.force_flush(timeout_millis)
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+        """Shut the exporter down."""
+        if not self.delivery.foreign:
+            self._inner.shutdown(timeout_millis=timeout_millis, **kwargs)

@@ -1,0 +1,70 @@
+"""What an engine is built from: everything decided, nothing started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opentelemetry._logs import LoggerProvider
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.sdk._logs.export import LogRecordExporter
+    from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
+    from opentelemetry.sdk.metrics.view import View
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace.export import SpanExporter
+    from opentelemetry.sdk.trace.sampling import Sampler
+    from opentelemetry.trace import TracerProvider
+
+    from ticktrace.engine.delivery import Delivery
+    from ticktrace.engine.pipes import NamedTarget
+    from ticktrace.settings import Settings
+
+__all__ = ["Engine", "Plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The parts of a pipeline.
+
+    `metric_readers` is called by the engine with the guard to put before each push exporter, because a periodic
+    reader starts its thread as soon as it is made.
+    """
+
+    settings: Settings
+    resource: Resource
+    sampler: Sampler
+    views: Sequence[View]
+    span_exporters: Sequence[NamedTarget[SpanExporter]]
+    log_exporters: Sequence[NamedTarget[LogRecordExporter]]
+    metric_readers: Callable[
+        [Callable[[NamedTarget[MetricExporter]], MetricExporter]], Sequence[NamedTarget[MetricReader]]
+    ]
+
+
+class Engine(Protocol):
+    """What stands behind the API: three providers that can be flushed and shut down within a deadline."""
+
+    @property
+    def tracer_provider(self) -> TracerProvider:
+        """Makes tracers."""
+
+    @property
+    def meter_provider(self) -> MeterProvider:
+        """Makes meters."""
+
+    @property
+    def logger_provider(self) -> LoggerProvider:
+        """Makes loggers."""
+
+    @property
+    def deliveries(self) -> Sequence[Delivery]:
+        """The accounts of all exporters."""
+
+    def flush(self, seconds: float) -> bool:
+        """Send what is queued; True when all of it was accepted within `seconds`."""
+
+    def shutdown(self, seconds: float) -> bool:
+        """Send what is left and stop; True when that ended within `seconds` and nothing was lost."""

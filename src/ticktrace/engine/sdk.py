@@ -1,0 +1,104 @@
+"""The plain OpenTelemetry SDK as an engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics import (
+    AlwaysOffExemplarFilter,
+    AlwaysOnExemplarFilter,
+    ExemplarFilter,
+    MeterProvider,
+    TraceBasedExemplarFilter,
+)
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+
+from ticktrace.engine.attendant import Attendant
+from ticktrace.engine.delivery import Delivery, GuardedMetricExporter
+from ticktrace.engine.pipes import Pipe, flush_all, log_pipe, metric_pipe, shut_down_all, span_pipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opentelemetry.sdk.metrics.export import MetricExporter
+
+    from ticktrace.engine.pipes import NamedTarget
+    from ticktrace.engine.plan import Plan
+
+__all__ = ["SdkEngine"]
+
+_EXEMPLAR_FILTERS: dict[str, Callable[[], ExemplarFilter]] = {
+    "trace_based": TraceBasedExemplarFilter,
+    "always_on": AlwaysOnExemplarFilter,
+    "always_off": AlwaysOffExemplarFilter,
+}
+
+
+class SdkEngine:
+    """OpenTelemetry's own providers, with our accounts, guards and deadlines around their exporters."""
+
+    def __init__(self, plan: Plan) -> None:
+        settings = plan.settings
+        limits = settings.traces
+        self.tracer_provider: TracerProvider = TracerProvider(
+            sampler=plan.sampler,
+            resource=plan.resource,
+            shutdown_on_exit=False,
+            span_limits=SpanLimits(
+                max_attributes=limits.attribute_count_limit,
+                max_events=limits.event_count_limit,
+                max_links=limits.link_count_limit,
+                max_attribute_length=limits.attribute_value_length_limit,
+                max_event_attributes=limits.event_attribute_count_limit,
+                max_link_attributes=limits.link_attribute_count_limit,
+            ),
+        )
+        self.logger_provider: LoggerProvider = LoggerProvider(resource=plan.resource, shutdown_on_exit=False)
+        self._pipes: list[Pipe] = []
+        self._aborter = Attendant("abort")
+        for exporter in plan.span_exporters:
+            span_processor, pipe = span_pipe(exporter, settings.traces.queue)
+            self.tracer_provider.add_span_processor(span_processor)
+            self._pipes.append(pipe)
+        for log_exporter in plan.log_exporters:
+            log_processor, pipe = log_pipe(log_exporter, settings.logs.queue)
+            self.logger_provider.add_log_record_processor(log_processor)
+            self._pipes.append(pipe)
+        guards: dict[str, GuardedMetricExporter] = {}
+
+        def guard(named: NamedTarget[MetricExporter]) -> MetricExporter:
+            delivery = Delivery("metrics", named.name, named.destination)
+            guards[named.name] = guarded = GuardedMetricExporter(named.target, delivery)
+            return guarded
+
+        readers = plan.metric_readers(guard)
+        for reader in readers:
+            exporter_guard = guards.get(reader.name)
+            self._pipes.append(
+                metric_pipe(
+                    reader,
+                    exporter_guard.delivery if exporter_guard else None,
+                    exporter_guard.shutdown if exporter_guard else lambda: None,
+                )
+            )
+        self.meter_provider: MeterProvider = MeterProvider(
+            metric_readers=[reader.target for reader in readers],
+            resource=plan.resource,
+            exemplar_filter=_EXEMPLAR_FILTERS[settings.metrics.exemplar_filter](),
+            shutdown_on_exit=False,
+            views=plan.views,
+        )
+
+    @property
+    def deliveries(self) -> Sequence[Delivery]:
+        """The accounts of all exporters."""
+        return [pipe.delivery for pipe in self._pipes]
+
+    def flush(self, seconds: float) -> bool:
+        """Send what is queued; True when all of it was accepted within `seconds`."""
+        return flush_all(self._pipes, seconds)
+
+    def shutdown(self, seconds: float) -> bool:
+        """Send what is left and stop; True when that ended within `seconds` and nothing was lost."""
+        return shut_down_all(self._pipes, seconds, self._aborter)
