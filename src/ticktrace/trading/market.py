@@ -1,0 +1,217 @@
+"""A market: one symbol on one venue in one timeframe, with its labels resolved once, off the hot path."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, cast, overload
+
+from ticktrace import semconv
+from ticktrace.engine import contained, warn_once
+from ticktrace.trading._stage import Stage
+from ticktrace.trading._time import Timestamp, timeframe_seconds, unix_seconds
+from ticktrace.trading._words import known
+from ticktrace.trading.candle import Candle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.context import Context
+
+    from ticktrace.engine import BoundCounter, BoundGauge, BoundHistogram
+    from ticktrace.trading._recorder import Recorder
+    from ticktrace.trading.trading import Trading
+
+__all__ = ["Market"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Handles(NamedTuple):
+    processing: BoundHistogram
+    delay: BoundHistogram
+    gaps: BoundCounter
+    last_close: BoundGauge
+    processed: BoundCounter
+    buffer_update: BoundHistogram
+    messages: BoundCounter
+    last_message: BoundGauge
+
+
+class BufferUpdate(Stage):
+    """The time in which a bar or book is merged into the bot's own buffer; made by `Market.buffer_update`."""
+
+    __slots__ = ("_market",)
+
+    def __init__(self, market: Market) -> None:
+        super().__init__(market._recorder)  # noqa: SLF001  the room shares its recorder
+        self._market = market
+
+    def _open(self) -> None:
+        self._offset = self._recorder.clock.offset()
+        self._start(semconv.SPAN_BUFFER_UPDATE, self._market.span_attributes)
+
+    def _close(self) -> None:
+        self._market.handles.buffer_update.record((self.ended - self.started) * 1e-9)
+
+
+class Market:
+    """One symbol on one venue in one timeframe; made by `Trading.market`.
+
+    Attributes:
+        venue: exchange id, as on the metrics.
+        symbol: the symbol as the bot names it. Metrics carry it only within the limit of the settings.
+        timeframe: as ccxt writes it: ``1m``, ``4h``, ``1d``.
+        seconds: the timeframe in seconds; None for a timeframe that is none, which turns gap detection off.
+    """
+
+    def __init__(self, trading: Trading, recorder: Recorder, venue: str, symbol: str, timeframe: str) -> None:
+        self.trading = trading
+        self.venue = venue
+        self.symbol = symbol
+        self.timeframe = timeframe
+        self.seconds: int | None = timeframe_seconds(timeframe)
+        self._recorder = recorder
+        self._last_close: float | None = None
+        if self.seconds is None:
+            warn_once(
+                "market.timeframe",
+                "ticktrace: timeframe %r of %s is not like 1m, 4h or 1d; its gaps are not counted",
+                timeframe,
+                symbol,
+            )
+        self.labels: dict[str, Any] = {
+            semconv.VENUE: venue,
+            semconv.SYMBOL: recorder.symbols.label(symbol),
+            semconv.TIMEFRAME: timeframe,
+        }
+        self.span_attributes: dict[str, Any] = {**recorder.labels, **self.labels, semconv.SYMBOL: symbol}
+        self.candle_span_name: str = f"{semconv.SPAN_CANDLE} {timeframe}"
+        self.handles: _Handles = _Handles(
+            processing=recorder.histogram("candle.processing.duration", self.labels),
+            delay=recorder.histogram("candle.delay", self.labels),
+            gaps=recorder.counter("candle.gaps", self.labels),
+            last_close=recorder.gauge("candle.last_close.timestamp", self.labels),
+            processed=recorder.counter("candles.processed", self.labels),
+            buffer_update=recorder.histogram("buffer.update.duration", self.labels),
+            messages=recorder.counter("stream.messages", self.labels),
+            last_message=recorder.gauge("stream.last_message.timestamp", self.labels),
+        )
+
+    def candle(
+        self,
+        *,
+        open_time: Timestamp | None = None,
+        close_time: Timestamp | None = None,
+        context: Context | None = None,
+    ) -> Candle:
+        """A stage for the processing of one closed bar.
+
+        Args:
+            open_time: when the bar opened; an aware datetime or Unix s, ms, µs or ns.
+            close_time: when it closed; each follows from the other by the timeframe.
+            context: the OTel context to continue, instead of the current one.
+        """
+        return Candle(self, open_time, close_time, context)
+
+    def buffer_update(self) -> BufferUpdate:
+        """A stage for merging data into the bot's own buffer (``trading.buffer.update.duration``)."""
+        return BufferUpdate(self)
+
+    @contained(None)
+    def message(self) -> None:
+        """The stream of this market delivered something: it is alive."""
+        handles = self.handles
+        handles.messages.add(1)
+        handles.last_message.set(self._recorder.clock.wall() * 1e-9)
+
+    @contained(None)
+    def disconnected(self, reason: str = "closed") -> None:
+        """The stream of this market broke.
+
+        Args:
+            reason: closed, timeout, stale, network, shutdown or other.
+        """
+        cause = known(semconv.DisconnectReason, reason, semconv.DisconnectReason.OTHER).value
+        labels = {**self.labels, semconv.DISCONNECT_REASON: cause}
+        self._recorder.counter("stream.disconnects", labels).add(1)
+
+    def step_to(self, closed: float) -> int:
+        """Note that a bar closed at `closed` (Unix seconds).
+
+        Returns:
+            How many bars are missing before it; -1 for a bar that is not newer than the last.
+        """
+        last = self._last_close
+        if last is not None and closed <= last:
+            return -1
+        self._last_close = closed
+        self.handles.last_close.set(closed)
+        if last is None or self.seconds is None:
+            return 0
+        return max(0, round((closed - last) / self.seconds) - 1)
+
+    @overload
+    def on_candle(self, function: Callable[P, R], /) -> Callable[P, R]: ...
+
+    @overload
+    def on_candle(
+        self, *, open_time: str = ..., close_time: str = ...
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+    def on_candle(  # type: ignore[misc]  # nothing in the second overload binds its ParamSpec
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        open_time: str = "open_time",
+        close_time: str = "close_time",
+    ) -> Any:
+        """Decorate a handler, sync or async, so that each call of it is a `Candle`.
+
+        The times are read from the first argument that has one of them, as an attribute or a key.
+
+        Args:
+            function: the handler, when the decorator is used without parentheses.
+            open_time: the name under which the bar carries its opening time.
+            close_time: the name under which it carries its closing time.
+        """
+
+        def decorate(handler: Callable[P, R]) -> Callable[P, R]:
+            def stage(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Candle:
+                opened = closed = None
+                for argument in (*args, *kwargs.values()):
+                    opened = _field(argument, open_time)
+                    closed = _field(argument, close_time)
+                    if opened is not None or closed is not None:
+                        break
+                return self.candle(open_time=opened, close_time=closed)
+
+            if inspect.iscoroutinefunction(handler):
+
+                @functools.wraps(handler)
+                async def asynchronous(*args: Any, **kwargs: Any) -> Any:
+                    with stage(args, kwargs):
+                        return await handler(*args, **kwargs)
+
+                return cast("Callable[P, R]", asynchronous)
+
+            @functools.wraps(handler)
+            def synchronous(*args: P.args, **kwargs: P.kwargs) -> R:
+                with stage(args, kwargs):
+                    return handler(*args, **kwargs)
+
+            return synchronous
+
+        return decorate if function is None else decorate(function)
+
+
+def _field(holder: object, name: str) -> Timestamp | None:
+    try:
+        value = holder.get(name) if isinstance(holder, dict) else getattr(holder, name, None)
+        if value is not None:
+            unix_seconds(value)
+    except Exception:  # noqa: BLE001  an argument may be anything; one without usable times is no candle
+        return None
+    return cast("Timestamp | None", value)
