@@ -1,0 +1,53 @@
+"""The metrics page of an application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+from anyio.lowlevel import RunVar
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from ticktrace.engine.barrier import report
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from ticktrace.web._protocol import TelemetryHandle
+
+__all__ = ["metrics_route"]
+
+# One scrape at a time and beside the shared pool: neither may hold up the application's own blocking endpoints.
+_limiter: RunVar[anyio.CapacityLimiter] = RunVar("ticktrace.web.scrapes")
+
+
+def _scrapes() -> anyio.CapacityLimiter:
+    try:
+        return _limiter.get()
+    except LookupError:
+        limiter = anyio.CapacityLimiter(1)
+        _limiter.set(limiter)
+        return limiter
+
+
+def metrics_route(telemetry: TelemetryHandle, path: str) -> Route:
+    """A route that answers a scrape, in the format that the ``Accept`` header asks for.
+
+    It answers 404 while no Prometheus exporter is configured, and 503 when rendering fails, so that the scraper's
+    ``up`` tells.
+    """
+
+    async def metrics(request: Request) -> Response:
+        accept = request.headers.get("accept")
+        try:
+            page = await anyio.to_thread.run_sync(telemetry.exposition, accept, limiter=_scrapes())
+        except Exception as error:  # noqa: BLE001  reported here and to the scraper, not to the error handler
+            report("web.metrics", error)
+            return PlainTextResponse("ticktrace could not render the metrics; see the log\n", 503)
+        if page is None:
+            return PlainTextResponse("no prometheus exporter is configured\n", 404)
+        return Response(page.body, headers={"content-type": page.content_type})
+
+    return Route(path, metrics, methods=["GET"], name="ticktrace_metrics", include_in_schema=False)
