@@ -1,0 +1,224 @@
+"""The handle that `setup_telemetry` returns."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+from opentelemetry import propagate
+
+from ticktrace._version import __version__
+from ticktrace.engine import Deadline, Instruments, Switchboard, report
+from ticktrace.trading import Recorder, Trading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from fastapi import FastAPI
+    from opentelemetry._logs import LoggerProvider
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.propagators.textmap import TextMapPropagator
+    from opentelemetry.trace import TracerProvider
+
+    from ticktrace.exporters import Exposition, MemoryStore
+    from ticktrace.settings import LoadedSettings, Settings
+    from ticktrace.telemetry._pipeline import Pipeline
+
+__all__ = ["Telemetry"]
+
+_log = logging.getLogger("ticktrace")
+
+# One switchboard a process: the OTel API takes its global providers once.
+SWITCHBOARD = Switchboard()
+
+
+class Telemetry:
+    """A bot's telemetry, from `setup_telemetry` to `shutdown`. Also a context manager that shuts down at its end.
+
+    Attributes:
+        loaded: the settings in force and where each came from.
+        trading: trading in OpenTelemetry's terms: markets, candles, signals, orders, engine.
+        enabled: False when settings turned telemetry off, and after shutdown.
+    """
+
+    def __init__(
+        self, loaded: LoadedSettings, pipeline: Pipeline | None, *, on_shutdown: Callable[[Telemetry], None]
+    ) -> None:
+        self.loaded = loaded
+        self._pipeline = pipeline
+        self._on_shutdown = on_shutdown
+        self._lock = threading.Lock()
+        self._outcome: bool | None = None
+        self._instruments = Instruments()
+        self._board = SWITCHBOARD
+        self._previous_textmap: TextMapPropagator | None = None
+        self._undo: list[Callable[[], None]] = []
+        self._recorder = Recorder(
+            self._board.tracers.get_tracer("ticktrace.trading", __version__),
+            self._instruments,
+            loaded.settings,
+            enabled=pipeline is not None,
+        )
+        self.trading: Trading = Trading(self._recorder)
+        if pipeline is not None:
+            self._attach(pipeline)
+            self._previous_textmap = propagate.get_global_textmap()
+            propagate.set_global_textmap(pipeline.propagator)
+
+    def _attach(self, pipeline: Pipeline) -> None:
+        engine = pipeline.engine
+        self._board.switch(engine.tracer_provider, engine.meter_provider, engine.logger_provider)
+        self._instruments.attach(engine.meter_provider, "ticktrace.trading", __version__)
+        self._recorder.attached()
+        pipeline.describe(self._instruments, self.settings)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.loaded.settings
+
+    @property
+    def enabled(self) -> bool:
+        """Whether telemetry is recorded now."""
+        return self._recorder.enabled
+
+    @property
+    def tracer_provider(self) -> TracerProvider:
+        """The tracer provider; what it hands out stays valid over forks and later set-ups."""
+        return self._board.tracers
+
+    @property
+    def meter_provider(self) -> MeterProvider:
+        """The meter provider; what it hands out stays valid over forks and later set-ups."""
+        return self._board.meters
+
+    @property
+    def logger_provider(self) -> LoggerProvider:
+        """The logger provider; what it hands out stays valid over forks and later set-ups."""
+        return self._board.loggers
+
+    @property
+    def memory(self) -> MemoryStore:
+        """What the exporter ``memory`` holds; empty where no signal leaves through it."""
+        from ticktrace.exporters import MemoryStore  # noqa: PLC0415  not needed where telemetry is off
+
+        return self._pipeline.memory if self._pipeline is not None else MemoryStore()
+
+    def exposition(self, accept: str | None = None) -> Exposition | None:
+        """All metrics in a Prometheus format.
+
+        Args:
+            accept: the request's Accept header; OpenMetrics is sent to those who ask for it.
+
+        Returns:
+            Body and content type; None when metrics do not leave through the exporter ``prometheus``.
+
+        Raises:
+            TimeoutError: collecting took too long, as an observable instrument's callback that blocks makes it.
+        """
+        reader = self._pipeline.prometheus if self._pipeline is not None else None
+        return None if reader is None else reader.exposition(accept)
+
+    def instrument_fastapi(self, app: FastAPI, **options: Any) -> None:
+        """Give a FastAPI app HTTP spans and metrics, ``/metrics``, and a flush at its shutdown.
+
+        Args:
+            app: the app, before it has started; routes may be added before or after.
+            options: see `ticktrace.web.instrument_fastapi`.
+
+        Raises:
+            MissingExtraError: FastAPI or its instrumentation is not installed.
+        """
+        from ticktrace.web import instrument_fastapi  # noqa: PLC0415  an optional dependency
+
+        instrument_fastapi(app, self, **options)
+        if self._pipeline is not None and options.get("metrics_path", "/metrics") is not None:
+            self._pipeline.served_elsewhere(self.settings)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Send everything that is queued.
+
+        Args:
+            timeout: seconds; the shutdown timeout of the settings by default.
+
+        Returns:
+            True when all of it was accepted in time.
+        """
+        pipeline = self._pipeline
+        if pipeline is None or self._outcome is not None:
+            return True
+        try:
+            return pipeline.engine.flush(self.settings.shutdown.timeout if timeout is None else timeout)
+        except Exception as error:  # noqa: BLE001  the barrier
+            report("flush", error)
+            return False
+
+    def shutdown(self, timeout: float | None = None) -> bool:
+        """Send what is left, within one deadline for everything, and turn telemetry off.
+
+        What the application still holds (markets, tracers, instruments) stays valid and does nothing; a later
+        `setup_telemetry` puts it to work again, except for `trading`, which belongs to this handle.
+
+        Args:
+            timeout: seconds; the settings' by default (5 s).
+
+        Returns:
+            True when that ended in time and nothing was lost. Every later call returns the same.
+        """
+        with self._lock:
+            if self._outcome is None:
+                try:
+                    self._outcome = self._shut_down(
+                        self.settings.shutdown.timeout if timeout is None else timeout
+                    )
+                except Exception as error:  # noqa: BLE001  the barrier
+                    report("shutdown", error)
+                    self._outcome = False
+                self._on_shutdown(self)
+            return self._outcome
+
+    def _shut_down(self, timeout: float) -> bool:
+        for undo in reversed(self._undo):
+            undo()
+        pipeline = self._pipeline
+        if pipeline is None:
+            return True
+        deadline = Deadline(timeout)
+        self._recorder.enabled = False
+        good = pipeline.shutdown(deadline)
+        self._board.switch_off()
+        self._instruments.detach()
+        if self._previous_textmap is not None:
+            propagate.set_global_textmap(self._previous_textmap)
+        losses = [delivery.describe_loss() for delivery in pipeline.engine.deliveries if delivery.lost]
+        if losses:
+            _log.warning("ticktrace: telemetry was lost: %s", "; ".join(losses))
+        return good
+
+    def restart_in_child(self, pipeline: Pipeline) -> Pipeline | None:
+        """Start afresh in a forked child: the parent's telemetry is the parent's to send.
+
+        Returns:
+            The parent's pipeline, to be silenced.
+        """
+        self._lock = threading.Lock()
+        abandoned, self._pipeline = self._pipeline, pipeline
+        self.trading.forget_open_orders()
+        self._attach(pipeline)
+        _log.info("ticktrace: process %d was forked and records its own telemetry", os.getpid())
+        return abandoned
+
+    def undo_at_shutdown(self, undo: Callable[[], None]) -> None:
+        """Call `undo` when this handle shuts down."""
+        self._undo.append(undo)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.shutdown()

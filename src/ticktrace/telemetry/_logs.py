@@ -1,0 +1,54 @@
+"""The standard library's log records as OTel log records, where the settings ask for it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from ticktrace.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry._logs import LoggerProvider
+
+    from ticktrace.settings import Settings
+
+__all__ = ["capture_logs"]
+
+
+class _NotOurOwn(logging.Filter):
+    """Keeps out what exporters and this package say of themselves, which would feed on itself."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not record.name.startswith(("opentelemetry", "ticktrace", "urllib3", "grpc"))
+
+
+def capture_logs(settings: Settings, provider: LoggerProvider) -> Callable[[], None]:
+    """Attach OpenTelemetry's logging handler to the root logger, at the level of the settings.
+
+    Returns:
+        What undoes it.
+
+    Raises:
+        MissingExtraError: the logging instrumentation is not installed.
+    """
+
+    def nothing() -> None:
+        pass
+
+    if not settings.logs.capture:
+        return nothing
+    try:
+        from opentelemetry.instrumentation.logging.handler import LoggingHandler  # noqa: PLC0415  optional
+    except ImportError:
+        raise MissingExtraError("logs.capture", "logging") from None
+    handler = LoggingHandler(level=logging.getLevelName(settings.logs.level), logger_provider=provider)
+    handler.addFilter(_NotOurOwn())
+    root = logging.getLogger()
+    root.addHandler(handler)
+
+    def undo() -> None:
+        root.removeHandler(handler)
+
+    return undo

@@ -1,0 +1,197 @@
+"""From settings to a running engine: every part is built here, and only here."""
+
+from __future__ import annotations
+
+import logging
+import platform
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.metrics import Observation
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.util._importlib_metadata import entry_points
+
+from ticktrace import semconv
+from ticktrace._version import __version__
+from ticktrace.catalog import CATALOG
+from ticktrace.engine import Plan, SdkEngine
+from ticktrace.errors import MissingExtraError, SettingsError
+from ticktrace.exporters import (
+    MemoryStore,
+    PrometheusServer,
+    build_log_exporters,
+    build_metric_readers,
+    build_span_exporters,
+)
+from ticktrace.sampling import build_sampler
+from ticktrace.telemetry._resource import detect_resource
+from ticktrace.views import build_views, check_instruments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opentelemetry.propagators.textmap import TextMapPropagator
+    from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
+
+    from ticktrace.engine import Deadline, Engine, Instruments, NamedTarget
+    from ticktrace.exporters import PrometheusReader
+    from ticktrace.settings import LoadedSettings, Settings
+
+__all__ = ["Pipeline", "build_pipeline"]
+
+_log = logging.getLogger("ticktrace")
+
+
+@dataclass
+class Pipeline:
+    """A running engine and what belongs to it."""
+
+    engine: Engine
+    memory: MemoryStore
+    sampler: Any
+    propagator: TextMapPropagator
+    prometheus: PrometheusReader | None = None
+    server: PrometheusServer | None = field(default=None)
+
+    def describe(self, instruments: Instruments, settings: Settings) -> None:
+        """Record what runs, and count from now on what exporters lose."""
+        instruments.gauge(
+            "ticktrace.build_info",
+            {
+                semconv.TELEMETRY_VERSION: __version__,
+                semconv.TELEMETRY_ENGINE: settings.engine,
+                semconv.PYTHON_VERSION: platform.python_version(),
+            },
+        ).set(1)
+        probability = getattr(self.sampler, "probability", None)
+        if probability is not None:
+            spec = CATALOG["ticktrace.sampler.probability"]
+            self.engine.meter_provider.get_meter("ticktrace", __version__).create_observable_gauge(
+                spec.name, [lambda _: [Observation(self.sampler.probability)]], spec.unit, spec.description
+            )
+        for delivery in self.engine.deliveries:
+            buffer = f"{delivery.signal}.{delivery.name}"
+
+            def lost(items: int, reason: str, buffer: str = buffer) -> None:
+                labels = {semconv.TELEMETRY_BUFFER_NAME: buffer, semconv.TELEMETRY_DROP_REASON: reason}
+                instruments.counter("ticktrace.dropped", labels).add(items)
+
+            delivery.on_loss = lost
+
+    def serve(self, settings: Settings) -> None:
+        """Serve metrics on a port of their own, where the settings want that.
+
+        Raises:
+            SettingsError: the port is taken and `prometheus.serve` is ``always``.
+        """
+        if self.prometheus is None or settings.prometheus.serve == "never":
+            return
+        server = PrometheusServer(
+            self.prometheus, settings.prometheus.host, settings.prometheus.port, settings.prometheus.path
+        )
+        try:
+            server.start()
+        except SettingsError as error:
+            if settings.prometheus.serve == "always":
+                raise
+            _log.warning("ticktrace: metrics are not served on a port of their own: %s", error.problems[0])
+        else:
+            self.server = server
+
+    def served_elsewhere(self, settings: Settings) -> None:
+        """The application serves the metrics; a port of their own is closed unless it was asked for."""
+        if self.server is not None and settings.prometheus.serve == "auto":
+            self.server.stop(1.0)
+            self.server = None
+
+    def shutdown(self, deadline: Deadline) -> bool:
+        """Stop everything within the deadline; True when nothing was lost."""
+        good = self.engine.shutdown(deadline.remaining())
+        if self.server is not None:
+            self.server.stop(min(1.0, deadline.remaining()))
+        return good
+
+
+def _propagator(names: tuple[str, ...]) -> TextMapPropagator:
+    known = {point.name: point for point in entry_points(group="opentelemetry_propagator")}
+    return CompositePropagator([known[name].load()() for name in names if name != "none"])
+
+
+def _without_missing_default(loaded: LoadedSettings) -> Settings:
+    """The settings, less the default Prometheus exporter where its package is not installed.
+
+    Somebody who asked for it gets an error instead; somebody who did not should still be able to start.
+    """
+    settings = loaded.settings
+    if "exporters.metrics" in loaded.origins and loaded.origins["exporters.metrics"].source != "default":
+        return settings
+    try:
+        import opentelemetry.exporter.prometheus  # noqa: F401, PLC0415  an optional dependency
+    except ImportError:
+        _log.warning(
+            "ticktrace: %s; metrics are not exported",
+            MissingExtraError("the exporter prometheus", "prometheus"),
+        )
+        exporters = settings.exporters.model_copy(update={"metrics": ("none",)})
+        return settings.model_copy(update={"exporters": exporters})
+    return settings
+
+
+def build_pipeline(loaded: LoadedSettings, *, forked: bool = False) -> Pipeline:
+    """Build and start what the settings describe.
+
+    Args:
+        loaded: the settings.
+        forked: True in a forked child: a new identity, and no port of its own, which the parent holds.
+
+    Raises:
+        SettingsError: a sampler, propagator, view or objective that does not exist or cannot be.
+        UnknownExporterError: an exporter that nobody registers.
+        MissingExtraError: an exporter whose package is not installed.
+    """
+    settings = _without_missing_default(loaded)
+    problems = check_instruments(settings.slo, settings.metrics)
+    if problems:
+        raise SettingsError(loaded.locate(problems))
+    memory = MemoryStore(settings.memory.max_spans, settings.memory.max_logs)
+    propagator = _propagator(settings.propagators)
+    sampler = build_sampler(settings.traces.sampler, settings.traces.sampler_arg)
+    views = build_views(settings.metrics, settings.slo)
+    built: list[Any] = []
+
+    def readers(
+        wrap: Callable[[NamedTarget[MetricExporter]], MetricExporter],
+    ) -> Sequence[NamedTarget[MetricReader]]:
+        made = build_metric_readers(settings, memory, wrap)
+        built.extend(made)
+        return made
+
+    try:
+        span_exporters = build_span_exporters(settings, memory)
+        built.extend(span_exporters)
+        log_exporters = build_log_exporters(settings, memory)
+        built.extend(log_exporters)
+        engine = SdkEngine(
+            Plan(
+                settings=settings,
+                resource=detect_resource(settings, forked=forked),
+                sampler=sampler,
+                views=views,
+                span_exporters=span_exporters,
+                log_exporters=log_exporters,
+                metric_readers=readers,
+            )
+        )
+    except Exception:
+        for named in built:  # what was opened before the fault must not linger
+            named.target.shutdown()
+        raise
+    prometheus = next((named.target for named in built if named.name == "prometheus"), None)
+    pipeline = Pipeline(engine, memory, sampler, propagator, prometheus)
+    if not forked:
+        try:
+            pipeline.serve(settings)
+        except SettingsError:
+            engine.shutdown(1.0)
+            raise
+    return pipeline

@@ -1,0 +1,217 @@
+"""`setup_telemetry()`: one call at start-up."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from ticktrace.catalog import CATALOG
+from ticktrace.engine import report
+from ticktrace.errors import AlreadyConfiguredError
+from ticktrace.exporters import known_exporters
+from ticktrace.settings import load_settings
+from ticktrace.telemetry._handle import SWITCHBOARD, Telemetry
+from ticktrace.telemetry._logs import capture_logs
+from ticktrace.telemetry._pipeline import build_pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import FrameType
+
+    from ticktrace.settings import LoadedSettings
+    from ticktrace.telemetry._pipeline import Pipeline
+
+__all__ = ["current_telemetry", "setup_telemetry"]
+
+_log = logging.getLogger("ticktrace")
+
+_lock = threading.RLock()
+_current: Telemetry | None = None
+_at_exit_registered = False
+
+
+def current_telemetry() -> Telemetry | None:
+    """The handle of the last `setup_telemetry` that has not been shut down, or None."""
+    return _current
+
+
+def setup_telemetry(
+    service_name: str | None = None,
+    *,
+    config: str | Path | None = None,
+    set_global: bool = True,
+    **settings: Any,
+) -> Telemetry:
+    """Start telemetry: read the settings, detect who sends, start the exporters, set OpenTelemetry's globals.
+
+    Thread-safe. Called again with the same settings it returns the same handle.
+
+    Args:
+        service_name: the bot's name (``service.name``).
+        config: the settings file; ``ticktrace.yaml`` in the working directory, or the path in ``TICKTRACE_CONFIG``,
+            when left out.
+        set_global: whether tracers and meters that libraries get from the OTel API shall be ours.
+        settings: any setting by its name: a group as a mapping, ``exporters={"traces": ["console"]}``, or a single one
+            with dots, ``**{"prometheus.port": 0}``. They outrank environment and file.
+
+    Returns:
+        The handle, to be shut down at the end. `atexit` does it otherwise.
+
+    Raises:
+        SettingsError: something is wrong with the settings; the message lists everything that is.
+        AlreadyConfiguredError: telemetry runs already with other settings, or another SDK holds the OTel globals.
+        MissingExtraError: an exporter needs a package that is not installed.
+
+    Example:
+        >>> from ticktrace import setup_telemetry
+        >>> with setup_telemetry("doc-bot", exporters={"traces": ["memory"], "metrics": ["memory"]}) as telemetry:
+        ...     btc = telemetry.trading.market(venue="binance", symbol="BTC/USDT", timeframe="1m")
+        ...     with btc.candle(close_time=1_700_000_060):
+        ...         pass
+        ...     telemetry.memory.spans[0].name
+        'candle 1m'
+    """
+    global _current, _at_exit_registered  # noqa: PLW0603  OTel's globals are one a process, and so is their owner
+    arguments = dict(settings)
+    if service_name is not None:
+        arguments["service.name"] = service_name
+    loaded = load_settings(
+        arguments,
+        file=config,
+        known_exporters=known_exporters,
+        known_instruments=CATALOG,
+    )
+    with _lock:
+        if _current is not None:
+            if _current.settings == loaded.settings:
+                return _current
+            raise AlreadyConfiguredError(_difference(_current.loaded, loaded))
+        for note in loaded.notes:
+            _log.warning("ticktrace: %s", note)
+        pipeline = build_pipeline(loaded) if loaded.settings.enabled else None
+        if pipeline is not None and set_global:
+            _install(pipeline)
+        telemetry = Telemetry(loaded, pipeline, on_shutdown=_forget)
+        if pipeline is not None:
+            telemetry.undo_at_shutdown(capture_logs(loaded.settings, telemetry.logger_provider))
+            telemetry.undo_at_shutdown(_flush_on_sigterm(telemetry))
+        if not _at_exit_registered:
+            atexit.register(_at_exit)
+            _at_exit_registered = True
+        _current = telemetry
+        return telemetry
+
+
+def _install(pipeline: Pipeline) -> None:
+    taken = SWITCHBOARD.install()
+    if taken:
+        pipeline.engine.shutdown(1.0)
+        raise AlreadyConfiguredError(
+            f"another OpenTelemetry SDK is already set up for {', '.join(taken)}; call setup_telemetry() before it, remove"
+            " it, or pass set_global=False to keep it for libraries and use ticktrace for trading only"
+        )
+
+
+def _difference(running: LoadedSettings, asked: LoadedSettings) -> str:
+    before, now = _flat(running.settings.model_dump()), _flat(asked.settings.model_dump())
+    changed = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
+    # Names only: a value may be a secret.
+    return (
+        "telemetry runs already with other settings; shut it down first (under opentelemetry-instrument the environment"
+        f" decides, e.g. OTEL_SERVICE_NAME). They differ in: {', '.join(changed)}"
+    )
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{path}."))
+        else:
+            flat[path] = value
+    return flat
+
+
+def _forget(telemetry: Telemetry) -> None:
+    global _current  # noqa: PLW0603  see setup_telemetry
+    if _current is telemetry:
+        _current = None
+
+
+def _at_exit() -> None:
+    if _current is not None:
+        _current.shutdown()
+
+
+def _flush_on_sigterm(telemetry: Telemetry) -> Callable[[], None]:
+    """Where the settings ask for it, shut down on SIGTERM and then do what the process would have done anyway."""
+
+    def nothing() -> None:
+        pass
+
+    if not telemetry.settings.shutdown.on_sigterm:
+        return nothing
+    if threading.current_thread() is not threading.main_thread():
+        _log.warning(
+            "ticktrace: shutdown.on_sigterm works only when setup_telemetry() is called in the main thread"
+        )
+        return nothing
+    previous = signal.getsignal(signal.SIGTERM)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        telemetry.shutdown()
+        if callable(previous):
+            previous(number, frame)
+        elif previous == signal.SIG_DFL:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, handle)
+
+    def undo() -> None:
+        if (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGTERM) is handle
+        ):
+            signal.signal(signal.SIGTERM, previous)
+
+    return undo
+
+
+def _restart_in_child() -> None:
+    """After a fork: the parent's locks may be held for ever and its telemetry is not ours to send."""
+    global _lock  # noqa: PLW0603  see setup_telemetry
+    _lock = threading.RLock()
+    telemetry = _current
+    if telemetry is None or not telemetry.enabled:
+        return
+    try:
+        abandoned = telemetry.restart_in_child(build_pipeline(telemetry.loaded, forked=True))
+        threading.Thread(target=_silence, args=(abandoned,), name="ticktrace-silence", daemon=True).start()
+    except Exception as error:  # noqa: BLE001  a fork must succeed, with or without telemetry
+        report("fork", error)
+
+
+_SDK_FORK_HOOKS_SECONDS = 0.2
+
+
+def _silence(abandoned: Pipeline | None) -> None:
+    """Stop the threads that the SDK's own fork hooks restart for the parent's pipeline.
+
+    They run after ours and replace locks that may be held; hence the wait. Guards keep that pipeline from sending
+    anything from this process in any case.
+    """
+    time.sleep(_SDK_FORK_HOOKS_SECONDS)
+    if abandoned is not None:
+        abandoned.engine.shutdown(1.0)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_restart_in_child)

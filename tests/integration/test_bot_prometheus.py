@@ -1,0 +1,185 @@
+"""The bot as a process, a real Prometheus that scrapes it, and the two must tell the same story."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+
+from breakout_bot.market import synthetic_market, write_candles
+from support.prometheus import Prometheus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+pytestmark = pytest.mark.backend
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("TICKTRACE_TEST_DATA") or ROOT.parent / "shared" / "data")
+
+
+class BotProcess:
+    """`python -m breakout_bot` on a file of candles, serving until the end of the block."""
+
+    def __init__(self, candles: Path, ledger: Path, *arguments: str) -> None:
+        self._ledger = ledger
+        self._lines: SimpleQueue[str] = SimpleQueue()
+        self.printed: list[str] = []
+        # Only a free port, and nobody waits on a terminal: the run is the one of `make demo`.
+        command = [sys.executable, "-m", "breakout_bot", "--candles", str(candles), "--speed", "max"]
+        command += ["--port", "0", "--ledger", str(ledger), "--keep-serving", "--no-cost", *arguments]
+        self.process = subprocess.Popen(
+            command,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "examples"), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_for(self, text: str, timeout: float) -> str:
+        """The first line that contains `text`."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            except Empty:
+                raise AssertionError(f"the bot did not print {text!r}:\n{''.join(self.printed)}") from None
+            if text in line:
+                return line
+            assert line, f"the bot ended before it printed {text!r}:\n{''.join(self.printed)}"
+
+    def ledger(self) -> dict[str, Any]:
+        """The books that the bot has written."""
+        books: dict[str, Any] = json.loads(self._ledger.read_text(encoding="utf-8"))
+        return books
+
+    def stop(self) -> int:
+        """Ask it to end, as a service manager would; returns its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join(5)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            self.printed.append(line)
+            self._lines.put(line)
+        self._lines.put("")
+
+
+def run_beside_prometheus(candles: Path, directory: Path, timeout: float) -> dict[str, Any]:
+    """Run the bot on `candles` under Prometheus' eyes, compare the two, and return the bot's books."""
+    with BotProcess(candles, directory / "ledger.json") as bot:
+        line = bot.wait_for("/metrics", timeout=30)
+        target = line.split("http://", 1)[1].split("/", 1)[0]
+        with Prometheus(directory / "prometheus", [target]) as prometheus:
+            bot.wait_for("Still serving", timeout)
+            prometheus.wait_for_a_whole_scrape(after=time.time())
+            books = bot.ledger()
+            compare(prometheus, books)
+        assert bot.stop() == 0, "".join(bot.printed)
+    return books
+
+
+def compare(prometheus: Prometheus, books: Mapping[str, Any]) -> None:
+    """Every figure of the ledger, as Prometheus has it."""
+
+    def total(name: str) -> float:
+        return prometheus.number(f"sum({name})")
+
+    def by(name: str, *labels: str) -> dict[Any, float]:
+        return prometheus.table(f"sum by ({','.join(labels)}) ({name})", *labels)
+
+    assert total("trading_candles_processed_total") == books["candles"]
+    assert total("trading_stream_messages_total") == books["candles"]
+    assert total("trading_candle_gaps_total") == books["gaps"]
+    assert by("trading_scanner_filtered_total", "trading_filter_name") == books["filtered"]
+    assert by("trading_signals_generated_total", "trading_strategy_name", "trading_signal_type") == {
+        (strategy, kind): number
+        for strategy, kinds in books["signals"].items()
+        for kind, number in kinds.items()
+    }
+    assert by("trading_signals_rejected_total", "trading_signal_reject_reason") == books["signals_rejected"]
+    orders = books["orders"]
+    assert total("trading_orders_submitted_total") == orders["submitted"]
+    assert by("trading_orders_rejected_total", "trading_order_reject_reason") == orders["rejected"]
+    assert total("trading_trade_execution_duration_seconds_count") == orders["acknowledged"]
+    assert total("trading_order_fills_total") == books["fills"]
+    assert total("trading_trades_executed_total") == orders["filled"]
+    assert total('trading_order_fills_total{trading_order_status="filled"}') == orders["filled"]
+    assert total("trading_engine_orders_open") == orders["open"]
+    assert total("trading_engine_positions_open") == books["positions_open"]
+    trades = books["trades"]
+    assert total("trading_trade_profit_loss_count") == trades["closed"]
+    # A sum of floats may differ from a sum of decimals in the last places; the gauges may not.
+    assert by("trading_trade_profit_loss_sum", "trading_strategy_name") == pytest.approx(
+        {strategy: float(amount) for strategy, amount in trades["profit_loss_by_strategy"].items()},
+        rel=1e-9,
+    )
+    assert total("trading_pnl_realized") == float(books["profit_loss"]["realized"])
+    assert total("trading_pnl_unrealized") == float(books["profit_loss"]["unrealized"])
+    assert total("ticktrace_dropped_total") == 0
+
+
+def test_prometheus_has_the_bots_own_books(tmp_path: Path) -> None:
+    candles = tmp_path / "candles.csv"
+    market = synthetic_market(1200, seed=7)
+    write_candles(candles, market.candles)
+    books = run_beside_prometheus(candles, tmp_path, timeout=45)
+    assert books["candles"] == 1200
+    assert books["trades"]["closed"] > 0
+
+
+@pytest.mark.timeout(240)  # ten thousand real candles, twice as many spans, on a machine that may be busy
+@pytest.mark.parametrize(
+    ("file", "bars", "gaps"),
+    [
+        ("btc_perp_1m_20220119_20220125.csv", 10_080, 0),
+        ("unittest_btc_1m_gappy_201711.csv", 13_681, 538),
+        ("sp500_1m_201911_sessions.csv", 1_563, 3),
+    ],
+)
+def test_prometheus_has_the_bots_own_books_of_real_candles(
+    tmp_path: Path, file: str, bars: int, gaps: int
+) -> None:
+    candles = DATA / file
+    if not candles.exists():
+        pytest.skip(f"{candles} is not there; TICKTRACE_TEST_DATA names the folder with real candles")
+    books = run_beside_prometheus(candles, tmp_path, timeout=200)
+    assert (books["candles"], books["gaps"]) == (bars, gaps)
+    assert set(books["signals"]) == {"momentum", "retest"}
+    trades = books["trades"]
+    assert trades["won"] > 0
+    assert trades["lost"] > 0
+    assert len(books["orders"]["rejected"]) >= 2
+    assert books["fills"] > books["orders"]["filled"]
+
+
+def test_a_bot_that_is_told_to_stop_closes_its_books_first(tmp_path: Path) -> None:
+    candles = tmp_path / "candles.csv"
+    write_candles(candles, synthetic_market(500, seed=7).candles)
+    with BotProcess(candles, tmp_path / "ledger.json", "--speed", "600") as bot:
+        bot.wait_for("traces", timeout=30)
+        assert bot.stop() == 0, "".join(bot.printed)
+        bot.wait_for("Stopped after", timeout=5)
+        assert bot.ledger()["candles"] < 500
