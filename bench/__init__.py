@@ -1,0 +1,1 @@
+"""What telemetry costs, measured side by side on the machine at hand. `make bench` runs it."""
