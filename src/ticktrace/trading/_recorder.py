@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ticktrace import semconv
 from ticktrace.engine import BoundCounter, BoundGauge, BoundHistogram, Clock, Instruments
+from ticktrace.trading import _inline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,14 +16,16 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from ticktrace.settings import Settings
+    from ticktrace.trading._stage import Stage
 
-__all__ = ["Recorder", "SymbolLimit"]
+__all__ = ["Recorder", "WordLimit"]
 
-OTHER = "other"
+# Strategies, filters, risk rules, venues: words that an application chooses, of which there are few unless it errs.
+MOST_WORDS = 200
 
 
-class SymbolLimit:
-    """Keeps the number of symbols on metrics bounded: an allow-list, or the first N that are seen; the rest is ``other``."""
+class WordLimit:
+    """Keeps the values of a label bounded: an allow-list, or the first N that are seen; the rest is ``other``."""
 
     def __init__(self, allowed: tuple[str, ...], most: int) -> None:
         self._allowed = frozenset(allowed)
@@ -30,19 +33,19 @@ class SymbolLimit:
         self._seen: set[str] = set()
         self._lock = threading.Lock()
 
-    def label(self, symbol: str) -> str:
-        """The value of ``trading.symbol`` for metrics of `symbol`."""
+    def label(self, word: str) -> str:
+        """What stands for `word` on metrics: itself within the limit, else ``other``."""
         if self._allowed:
-            return symbol if symbol in self._allowed else OTHER
-        if symbol in self._seen:
-            return symbol
+            return word if word in self._allowed else semconv.OTHER
+        if word in self._seen:
+            return word
         with self._lock:
-            if symbol in self._seen:
-                return symbol
+            if word in self._seen:
+                return word
             if len(self._seen) >= self._most:
-                return OTHER
-            self._seen.add(symbol)
-            return symbol
+                return semconv.OTHER
+            self._seen.add(word)
+            return word
 
     def reset_lock(self) -> None:
         """In a forked child, where a thread that held the lock does not exist."""
@@ -56,6 +59,9 @@ class Recorder:
         enabled: False while telemetry is off or shut down; stages then do nothing but keep their control flow.
         tracer: makes the trading spans; follows the engine in force.
         clock: monotonic readings and their offset to wall-clock time, in ns.
+        now: the clock's monotonic reading, without a step in between.
+        enter: how a stage begins on the engine in force.
+        leave: how it ends.
         market_now: "now" of the market, Unix seconds; a replay has its own.
         labels: attributes that every metric and span carries, such as the mode.
     """
@@ -67,8 +73,15 @@ class Recorder:
         self.tracer = tracer
         self.settings = settings
         self.clock: Clock = Clock()
+        self.now: Callable[[], int] = self.clock.now
+        self.enter: Callable[[Stage], None] = _inline.enter
+        self.leave: Callable[[Stage, BaseException | None], None] = _inline.leave
         self.market_now: Callable[[], float] | None = None if settings.mode == "backtest" else time.time
-        self.symbols: SymbolLimit = SymbolLimit(settings.trading.symbols, settings.trading.max_symbols)
+        self.symbols: WordLimit = WordLimit(settings.trading.symbols, settings.trading.max_symbols)
+        self.strategies: WordLimit = WordLimit((), MOST_WORDS)
+        self.filters: WordLimit = WordLimit((), MOST_WORDS)
+        self.rules: WordLimit = WordLimit((), MOST_WORDS)
+        self.venues: WordLimit = WordLimit((), MOST_WORDS)
         self.labels: dict[str, Any] = {semconv.ENGINE_MODE: settings.mode}
         self._instruments = instruments
         # Handles live exactly as long as the recorder; each set of labels is resolved once.
@@ -76,7 +89,8 @@ class Recorder:
 
     def attached(self) -> None:
         """An engine was attached to the instruments; in a forked child, locks may be held by threads that are gone."""
-        self.symbols.reset_lock()
+        for words in (self.symbols, self.strategies, self.filters, self.rules, self.venues):
+            words.reset_lock()
 
     def _keep(self, method: Callable[..., Any], name: str, labels: Mapping[str, Any]) -> Any:
         key = (name, *labels.items())

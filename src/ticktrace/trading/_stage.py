@@ -1,115 +1,132 @@
-"""A stage of trading: a span that is current while its block runs, and the clock readings around it.
+"""A stage of trading: a part of the bot's work that is timed, is a span, and is measured.
 
-Every stage ends the same way: its instruments are recorded from one stamp (start, end, outcome) while the span is
-still current, so that exemplars find it; then the context is restored and the span ends with the stamp's times.
+A stage *collects* while its block runs: clock readings and small tuples, nothing else. What follows from them is told in
+three plain methods, so that each engine can ask when it suits it (`_inline` while the block ends, a deferred engine on
+its own thread, and for the span only if the trace is kept):
+
+- `span_start`: the span's name, kind, attributes and links;
+- `span_end`: attributes, events and status that the block brought about;
+- `measure`: every instrument, from the stamp (start, end, outcome).
 """
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from opentelemetry import context as otel_context
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status
 
 from ticktrace.engine import report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextvars import Token
     from types import TracebackType
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Link
 
+    from ticktrace.engine import BoundHistogram
     from ticktrace.trading._recorder import Recorder
 
-__all__ = ["Stage", "current_stage"]
+__all__ = ["STAGE_KEY", "SpanEnd", "SpanStart", "Stage", "StageEvent", "current_stage"]
 
 # The innermost candle, signal or order travels in the OTel context beside its span, so it arrives wherever the trace
 # does: in tasks, and behind the queues and threads of ticktrace.propagation.
-_STAGE_KEY = otel_context.create_key("ticktrace-stage")
+STAGE_KEY: str = otel_context.create_key("ticktrace-stage")
 
 
 def current_stage() -> object | None:
     """The innermost candle, signal or order of the current context."""
-    return otel_context.get_value(_STAGE_KEY)
+    return otel_context.get_value(STAGE_KEY)
 
 
-def _restore(token: Token[Context]) -> None:
-    """Make the previous context current again, silently where that is another task's business.
+class SpanStart(NamedTuple):
+    """What a span begins with."""
 
-    A block that is left in another context than it was entered in (an async generator closed by the event loop) has
-    nothing to restore there; the API's `detach` would log an error for it (opentelemetry-python #2606).
-    """
-    with contextlib.suppress(ValueError, RuntimeError):
-        token.var.reset(token)
+    name: str
+    attributes: Mapping[str, Any]
+    kind: SpanKind = SpanKind.INTERNAL
+    links: Sequence[Link] | None = None
+
+
+class StageEvent(NamedTuple):
+    """An event of a span; `at` is a reading of the monotonic clock, ns."""
+
+    name: str
+    attributes: Mapping[str, Any]
+    at: int
+
+
+class SpanEnd(NamedTuple):
+    """What a span has at its end beyond what it began with."""
+
+    attributes: Mapping[str, Any] = {}
+    events: Sequence[StageEvent] = ()
+    status: Status | None = None
+
+
+NOTHING_MORE = SpanEnd()
 
 
 class Stage:
-    """A timed part of trading with a span of its own. Use it in ``with`` or ``async with``.
+    """A timed part of trading with a span of its own. Use it in ``with`` or ``async with``, once.
 
     Attributes:
         span: the OTel span; the invalid span before the block and while telemetry is off.
-        started: monotonic clock at entry, ns.
+        started: monotonic clock at entry, ns; 0 before.
         ended: monotonic clock at exit, ns; 0 while the block runs.
+        offset: what makes wall-clock time of monotonic readings, ns; one for a whole trace.
+        token: what restores the context that was current before the block.
     """
 
-    __slots__ = ("_offset", "_recorder", "_token", "ended", "span", "started")
+    __slots__ = ("ended", "offset", "recorder", "span", "started", "token")
 
     found_by_decorators: ClassVar[bool] = False
 
     def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self._token: Token[Context] | None = None
-        self._offset = 0
+        self.recorder: Recorder = recorder
+        self.token: Token[Context] | None = None
+        self.offset: int = 0
         self.span: Span = INVALID_SPAN
         self.started: int = 0
         self.ended: int = 0
 
-    # What a kind of stage defines.
+    # What a kind of stage tells.
 
-    def _open(self) -> None:
-        """Start the span through `_start`; called with the clock already read."""
+    def span_start(self) -> SpanStart:
+        """The span as it begins."""
         raise NotImplementedError  # pragma: no cover  every stage has its own
 
-    def _close(self) -> None:
-        """Record the instruments of this stage from its stamp; the span is still current."""
+    def span_end(self) -> SpanEnd:
+        """What the block has added to the span."""
+        return NOTHING_MORE
+
+    def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
+        """Record every instrument of the stage.
+
+        Args:
+            observe: records a value on a histogram, with an exemplar where the engine has one.
+        """
+
+    def parent_context(self) -> Context | None:
+        """The OTel context that the span is a child of; None for the current one."""
+        return None
+
+    def entering(self) -> None:
+        """The block begins: what cannot wait, such as reading a clock of the application's."""
+
+    def leaving(self, error: BaseException | None) -> None:
+        """The block has ended: what cannot wait, such as an order's state."""
 
     # What all stages share.
 
-    def _start(
-        self,
-        name: str,
-        attributes: Mapping[str, Any],
-        *,
-        kind: SpanKind = SpanKind.INTERNAL,
-        links: Sequence[Link] | None = None,
-        context: Context | None = None,
-    ) -> None:
-        self.span = span = self._recorder.tracer.start_span(
-            name,
-            context=context,
-            kind=kind,
-            attributes=attributes,
-            links=links,
-            start_time=self._offset + self.started,
-        )
-        inside = set_span_in_context(span, context)
-        if self.found_by_decorators:
-            inside = otel_context.set_value(_STAGE_KEY, self, inside)
-        self._token = otel_context.attach(inside)
-
-    def _fail(self, error: BaseException) -> None:
-        self.span.record_exception(error)
-        self.span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
-
     def __enter__(self) -> Self:
-        recorder = self._recorder
-        self.started = recorder.clock.now()
+        recorder = self.recorder
+        self.started = recorder.now()
         if recorder.enabled:
             try:
-                self._open()
+                recorder.enter(self)
             except Exception as error:  # noqa: BLE001  the barrier: telemetry never raises into trading
                 report(f"{type(self).__name__}.enter", error)
         return self
@@ -117,24 +134,13 @@ class Stage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        recorder = self._recorder
-        self.ended = recorder.clock.now()
-        token = self._token
-        if token is None:  # telemetry is off, or was when the block began
-            return
-        self._token = None
-        span = self.span
-        try:
-            if isinstance(error, Exception) and span.is_recording():
-                self._fail(error)
-            self._close()
-        except Exception as fault:  # noqa: BLE001  see __enter__
-            report(f"{type(self).__name__}.exit", fault)
-        _restore(token)
-        try:
-            span.end(self._offset + self.ended)
-        except Exception as fault:  # noqa: BLE001  a span processor of somebody else may raise
-            report(f"{type(self).__name__}.end", fault)
+        recorder = self.recorder
+        self.ended = recorder.now()
+        if self.token is not None:  # else telemetry is off, or was when the block began
+            try:
+                recorder.leave(self, error)
+            except Exception as fault:  # noqa: BLE001  see __enter__
+                report(f"{type(self).__name__}.exit", fault)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -146,5 +152,7 @@ class Stage:
 
     @property
     def seconds(self) -> float:
-        """How long the stage took, or has taken so far."""
-        return ((self.ended or self._recorder.clock.now()) - self.started) * 1e-9
+        """How long the stage took, or has taken so far; 0 before it began."""
+        if not self.started:
+            return 0.0
+        return ((self.ended or self.recorder.now()) - self.started) * 1e-9

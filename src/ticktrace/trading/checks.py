@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import operator
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ticktrace import semconv
-from ticktrace.engine import warn_once
+from ticktrace.engine import report, warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["COMPARISONS", "Number", "attribute_number", "judge", "near", "result"]
+__all__ = ["COMPARISONS", "Check", "Number", "attribute_number", "exact", "judge"]
 
 Number = int | float | Decimal
 
-COMPARISONS: dict[str, Callable[[Number, Number], bool]] = {
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
     "<": operator.lt,
@@ -29,28 +29,23 @@ COMPARISONS: dict[str, Callable[[Number, Number], bool]] = {
 def judge(value: Number, threshold: Number, comparison: str) -> bool:
     """Whether `value` passes: ``value COMPARISON threshold``.
 
-    A comparison that is none of ``> >= < <= == !=`` fails and is said once. NaN passes nothing but ``!=``.
+    What cannot be compared fails and is said: a comparison that is none of ``> >= < <= == !=``, a value that is no
+    number. NaN passes nothing but ``!=``.
     """
     compare = COMPARISONS.get(comparison)
     if compare is None:
         warn_once(
-            f"check.{comparison}",
+            "check.comparison",
             "ticktrace: %r is not a comparison; known: %s",
             comparison,
             " ".join(COMPARISONS),
         )
         return False
-    return compare(value, threshold)
-
-
-def near(value: Number, threshold: Number, margin: float) -> bool:
-    """Whether a failed value missed the threshold by at most `margin`, a fraction of the threshold's size.
-
-    For a threshold of 0 the margin is absolute.
-    """
-    distance = abs(float(value) - float(threshold))
-    scale = abs(float(threshold)) or 1.0
-    return distance <= margin * scale
+    try:
+        return bool(compare(value, threshold))
+    except Exception as error:  # noqa: BLE001  a None where a number was due must not end the bot
+        report("check", error)
+        return False
 
 
 def attribute_number(value: Number) -> float | int | str:
@@ -60,12 +55,55 @@ def attribute_number(value: Number) -> float | int | str:
     return value
 
 
-def result(
-    passed: bool, value: Number | None, threshold: Number | None, margin: float
-) -> semconv.FilterResult:
-    """The verdict as the metrics have it: pass, fail or near_miss."""
-    if passed:
-        return semconv.FilterResult.PASS
-    if value is not None and threshold is not None and near(value, threshold, margin):
-        return semconv.FilterResult.NEAR_MISS
-    return semconv.FilterResult.FAIL
+def exact(number: Number) -> Decimal:
+    """A number as the Decimal that prints the same; a float 0.1 is 0.1 and not its binary neighbour."""
+    return number if isinstance(number, Decimal) else Decimal(str(number))
+
+
+class Check(NamedTuple):
+    """One condition that was checked.
+
+    Attributes:
+        at: monotonic clock, ns.
+        name: the condition.
+        value: what was measured.
+        threshold: what it was held against.
+        comparison: how.
+        margin: how close a near miss is, as a fraction of the threshold; None for the settings' margin.
+        passed: the verdict.
+    """
+
+    at: int
+    name: str
+    value: Number
+    threshold: Number
+    comparison: str
+    margin: float | None
+    passed: bool
+
+    def verdict(self, margin: float) -> semconv.FilterResult:
+        """The verdict as the metrics have it: pass, fail or near_miss; `margin` is the settings'."""
+        if self.passed:
+            return semconv.FilterResult.PASS
+        near = self._near(margin if self.margin is None else self.margin)
+        return semconv.FilterResult.NEAR_MISS if near else semconv.FilterResult.FAIL
+
+    def _near(self, margin: float) -> bool:
+        """Whether the value missed the threshold by at most `margin`; for a threshold of 0 the margin is absolute."""
+        if self.comparison not in COMPARISONS:
+            return False
+        try:
+            distance = abs(float(self.value) - float(self.threshold))
+            return distance <= margin * (abs(float(self.threshold)) or 1.0)
+        except (TypeError, ValueError, OverflowError):
+            return False
+
+    def attributes(self, margin: float) -> dict[str, Any]:
+        """The check as the attributes of a span event."""
+        return {
+            semconv.FILTER_NAME: self.name,
+            semconv.FILTER_RESULT: self.verdict(margin).value,
+            semconv.FILTER_VALUE: attribute_number(self.value),
+            semconv.FILTER_THRESHOLD: attribute_number(self.threshold),
+            semconv.FILTER_COMPARISON: self.comparison,
+        }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, cast, overload
 
 from ticktrace import semconv
 from ticktrace.engine import contained, warn_once
-from ticktrace.trading._stage import Stage
+from ticktrace.trading._stage import SpanStart, Stage
 from ticktrace.trading._time import Timestamp, timeframe_seconds, unix_seconds
 from ticktrace.trading._words import known
 from ticktrace.trading.candle import Candle
@@ -26,6 +29,9 @@ __all__ = ["Market"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# Only bars whose blocks never end could pile up; then the oldest are forgotten, and their gaps with them.
+_MOST_ARRIVALS = 1_000
 
 
 class _Handles(NamedTuple):
@@ -45,15 +51,16 @@ class BufferUpdate(Stage):
     __slots__ = ("_market",)
 
     def __init__(self, market: Market) -> None:
-        super().__init__(market._recorder)  # noqa: SLF001  the room shares its recorder
+        super().__init__(market.recorder)
         self._market = market
 
-    def _open(self) -> None:
-        self._offset = self._recorder.clock.offset()
-        self._start(semconv.SPAN_BUFFER_UPDATE, self._market.span_attributes)
+    def span_start(self) -> SpanStart:
+        """The span, with its market."""
+        return SpanStart(semconv.SPAN_BUFFER_UPDATE, self._market.span_attributes)
 
-    def _close(self) -> None:
-        self._market.handles.buffer_update.record((self.ended - self.started) * 1e-9)
+    def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
+        """Record how long it took."""
+        observe(self._market.handles.buffer_update, (self.ended - self.started) * 1e-9)
 
 
 class Market:
@@ -72,8 +79,12 @@ class Market:
         self.symbol = symbol
         self.timeframe = timeframe
         self.seconds: int | None = timeframe_seconds(timeframe)
-        self._recorder = recorder
+        self.recorder: Recorder = recorder
         self._last_close: float | None = None
+        self._strategies: dict[str, dict[str, Any]] = {}
+        self._settling = threading.Lock()
+        # Bars in the order in which they came; whichever of them ends first settles what they mean for each other.
+        self.arrivals: deque[Candle] = deque(maxlen=_MOST_ARRIVALS)
         if self.seconds is None:
             warn_once(
                 "market.timeframe",
@@ -82,7 +93,7 @@ class Market:
                 symbol,
             )
         self.labels: dict[str, Any] = {
-            semconv.VENUE: venue,
+            semconv.VENUE: recorder.venues.label(venue),
             semconv.SYMBOL: recorder.symbols.label(symbol),
             semconv.TIMEFRAME: timeframe,
         }
@@ -98,6 +109,16 @@ class Market:
             messages=recorder.counter("stream.messages", self.labels),
             last_message=recorder.gauge("stream.last_message.timestamp", self.labels),
         )
+
+    def strategy_labels(self, strategy: str) -> dict[str, Any]:
+        """The labels of a strategy's instruments in this market; kept, so that they are made once."""
+        labels = self._strategies.get(strategy)
+        if labels is None:
+            named = self.recorder.strategies.label(strategy)
+            labels = {**self.labels, semconv.STRATEGY_NAME: named}
+            if named == strategy:  # beyond the limit nothing is kept
+                self._strategies[strategy] = labels
+        return labels
 
     def candle(
         self,
@@ -124,7 +145,7 @@ class Market:
         """The stream of this market delivered something: it is alive."""
         handles = self.handles
         handles.messages.add(1)
-        handles.last_message.set(self._recorder.clock.wall() * 1e-9)
+        handles.last_message.set(self.recorder.clock.wall() * 1e-9)
 
     @contained(None)
     def disconnected(self, reason: str = "closed") -> None:
@@ -135,14 +156,26 @@ class Market:
         """
         cause = known(semconv.DisconnectReason, reason, semconv.DisconnectReason.OTHER).value
         labels = {**self.labels, semconv.DISCONNECT_REASON: cause}
-        self._recorder.counter("stream.disconnects", labels).add(1)
+        self.recorder.counter("stream.disconnects", labels).add(1)
 
-    def step_to(self, closed: float) -> int:
-        """Note that a bar closed at `closed` (Unix seconds).
+    def settle_arrivals(self) -> None:
+        """Tell each bar that has come what is missing before it, in the order in which they came.
 
-        Returns:
-            How many bars are missing before it; -1 for a bar that is not newer than the last.
+        Bars of one market may be processed side by side and end in any order, so the order of their ends says nothing.
         """
+        if not self.arrivals:
+            return
+        with self._settling:
+            while self.arrivals:
+                candle = self.arrivals.popleft()
+                with contextlib.suppress(
+                    ValueError, TypeError
+                ):  # unusable times were reported when the bar came
+                    _, closed = candle.times()
+                    if closed is not None:
+                        candle.arrived(self._step_to(closed))
+
+    def _step_to(self, closed: float) -> int:
         last = self._last_close
         if last is not None and closed <= last:
             return -1

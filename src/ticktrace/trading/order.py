@@ -6,29 +6,35 @@ import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.trace import Link, SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
 from ticktrace import semconv
 from ticktrace.engine import contained
-from ticktrace.trading._stage import Stage
-from ticktrace.trading._time import Timestamp, unix_seconds
+from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
 from ticktrace.trading._words import known
-from ticktrace.trading.checks import Number, attribute_number
+from ticktrace.trading.checks import Number, attribute_number, exact
+from ticktrace.trading.news import Fill, News
 from ticktrace.trading.rejects import reason_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.context import Context
+
+    from ticktrace.engine import BoundHistogram
+    from ticktrace.trading._time import Timestamp
+    from ticktrace.trading.orders import OpenOrders
     from ticktrace.trading.signal import Signal
 
 __all__ = ["Order"]
 
-Status_ = semconv.OrderStatus
-
-_NEWS = {Status_.CANCELED: semconv.EVENT_ORDER_CANCELED, Status_.EXPIRED: semconv.EVENT_ORDER_EXPIRED}
-
-
-def exact(number: Number) -> Decimal:
-    """A number as the Decimal that prints the same; a float 0.1 is 0.1 and not its binary neighbour."""
-    return number if isinstance(number, Decimal) else Decimal(str(number))
+_STATUS = semconv.OrderStatus
+_TERMINAL = (_STATUS.FILLED, _STATUS.REJECTED, _STATUS.CANCELED, _STATUS.EXPIRED)
+_EVENTS = {
+    _STATUS.REJECTED: semconv.EVENT_ORDER_REJECTED,
+    _STATUS.CANCELED: semconv.EVENT_ORDER_CANCELED,
+    _STATUS.EXPIRED: semconv.EVENT_ORDER_EXPIRED,
+}
 
 
 class Order(Stage):
@@ -43,6 +49,10 @@ class Order(Stage):
     ``trading.orders.rejected``, ``trading.trades.rejected`` and ``trading.order.reject.ratio``.
 
     Attributes:
+        signal: what it is sent for.
+        side: buy or sell.
+        type: market, limit, stop or stop_limit.
+        quantity: how much was ordered.
         order_id: the venue's id, once acknowledged.
         client_id: the bot's own id.
         status: where the order stands (FIX OrdStatus 39); None until it was sent.
@@ -51,11 +61,12 @@ class Order(Stage):
 
     __slots__ = (
         "_acknowledged_at",
-        "_expected_price",
-        "_labels",
+        "_end_attributes",
+        "_ended_at",
         "_lock",
         "_submitted_at",
         "client_id",
+        "expected_price",
         "filled_quantity",
         "order_id",
         "quantity",
@@ -77,81 +88,48 @@ class Order(Stage):
         expected_price: Number | None,
         client_id: str | None,
     ) -> None:
-        super().__init__(signal._recorder)  # noqa: SLF001  the room shares its recorder
+        super().__init__(signal.recorder)
         self.signal: Signal = signal
         self.side: str = side
         self.type: str = type
         self.quantity: Number = quantity
+        self.expected_price: Number | None = expected_price
         self.client_id: str | None = client_id
         self.order_id: str | None = None
         self.status: semconv.OrderStatus | None = None
         self.filled_quantity: Decimal = Decimal(0)
-        self._expected_price = expected_price
+        self.offset = signal.offset
         self._submitted_at = 0
         self._acknowledged_at = 0
-        self._labels: dict[str, Any] = {}
+        self._ended_at = 0  # rejected, canceled or expired
+        self._end_attributes: dict[str, Any] = {}
         self._lock = threading.RLock()  # fills come from whichever thread reads the venue's stream
 
-    def _open(self) -> None:
-        signal = self.signal
-        self.side = known(semconv.Side, self.side, semconv.Side.BUY).value
-        self.type = known(semconv.OrderType, self.type, semconv.OrderType.MARKET).value
-        self._labels = {**signal.labels, semconv.ORDER_SIDE: self.side, semconv.ORDER_TYPE: self.type}
-        self._offset = signal._offset or self._recorder.clock.offset()  # noqa: SLF001  one offset a trace
-        attributes = {
-            **signal.market.span_attributes,
-            semconv.STRATEGY_NAME: signal.strategy,
-            semconv.ORDER_SIDE: self.side,
-            semconv.ORDER_TYPE: self.type,
-            semconv.ORDER_QUANTITY: attribute_number(self.quantity),
-        }
-        if self._expected_price is not None:
-            attributes[semconv.ORDER_EXPECTED_PRICE] = attribute_number(self._expected_price)
-        if self.client_id is not None:
-            attributes[semconv.ORDER_CLIENT_ID] = self.client_id
-            self._open_orders.add(self.client_id, self)
-        # The signal is the parent even when its block has ended: design, "candle → signal → order".
-        self._start(
-            f"{semconv.SPAN_ORDER} {self.side}",
-            attributes,
-            kind=SpanKind.PRODUCER,
-            context=set_span_in_context(signal.span) if signal.started else None,
-        )
+    @property
+    def labels(self) -> dict[str, Any]:
+        """The labels of its instruments."""
+        return {**self.signal.labels, semconv.ORDER_SIDE: self.side, semconv.ORDER_TYPE: self.type}
 
     @property
-    def _open_orders(self) -> Any:
+    def _open_orders(self) -> OpenOrders:
         return self.signal.market.trading.open_orders
 
-    def _fail(self, error: BaseException) -> None:
-        super()._fail(error)
-        if self.status in (None, Status_.NEW) and not self._acknowledged_at:
-            self._reject(reason_of(error), str(error), type(error).__qualname__)
-
-    def _close(self) -> None:
-        self._submit()
-
-    # What the bot tells of the order.
+    # What the bot and the venue say of it.
 
     @contained(None)
     def submitting(self) -> None:
         """Preparation is over and the request leaves now. Said implicitly by whatever comes first after it."""
-        if self._recorder.enabled:
+        if self.recorder.enabled:
             self._submit()
 
-    def _submit(self) -> None:
+    def _submit(self, at: int | None = None) -> None:
+        """The request leaves: now, or `at` the end of the block."""
         with self._lock:
-            if self._submitted_at:
-                return
-            recorder = self._recorder
-            self._submitted_at = now = recorder.clock.now()
-            self.status = Status_.NEW
-            labels = self._labels
-            recorder.histogram("order.prepare.duration", labels).record((now - self.started) * 1e-9)
-            tick_at = self.signal.candle.started
-            if tick_at:
-                recorder.histogram("tick_to_trade.duration", labels).record((now - tick_at) * 1e-9)
-            recorder.counter("orders.submitted", labels).add(1)
-            self.span.add_event(semconv.EVENT_ORDER_SUBMITTED, timestamp=self._offset + now)
+            if not self._submitted_at:
+                self._submitted_at = at or self.recorder.now()
+                self.status = _STATUS.NEW
+                if self.ended and at is None:
+                    self._measure_submission(_record)
 
     @contained(None)
     def acknowledged(self, order_id: str | None = None) -> None:
@@ -160,26 +138,19 @@ class Order(Stage):
         Args:
             order_id: the venue's id, under which later events will find it.
         """
-        if not self._recorder.enabled:
+        if not self.recorder.enabled:
             return
         with self._lock:
             self._submit()
             if self._acknowledged_at:
                 return
-            recorder = self._recorder
-            self._acknowledged_at = now = recorder.clock.now()
-            labels = self._labels
-            recorder.histogram("order.submit.duration", labels).record((now - self._submitted_at) * 1e-9)
-            since = self.signal.emitted_at or self.signal.started
-            if since:
-                recorder.histogram("trade.execution.duration", labels).record((now - since) * 1e-9)
-            self._answered(rejected=False)
+            self._acknowledged_at = self.recorder.now()
             if order_id is not None:
                 self.order_id = str(order_id)
-                self.span.set_attribute(semconv.ORDER_ID, self.order_id)
-                if self.status not in (Status_.FILLED, Status_.REJECTED, Status_.CANCELED, Status_.EXPIRED):
+                if self.status not in _TERMINAL:
                     self._open_orders.add(self.order_id, self)
-            self.span.add_event(semconv.EVENT_ORDER_ACKNOWLEDGED, timestamp=self._offset + now)
+            if self.ended:
+                self._measure_acknowledgement(_record)
 
     @contained(None)
     def filled(
@@ -193,44 +164,25 @@ class Order(Stage):
             fee: what the venue took, in its currency.
             at: when it happened on the venue.
         """
-        if not self._recorder.enabled:
+        if not self.recorder.enabled:
             return
         with self._lock:
+            total = self.filled_quantity + exact(quantity)
+            done = total >= exact(self.quantity)
+            first = done and self.status is not _STATUS.FILLED
             self._submit()
-            self.filled_quantity += exact(quantity)
-            done = self.filled_quantity >= exact(self.quantity)
-            self.status = Status_.FILLED if done else Status_.PARTIALLY_FILLED
-            self._record_fill(price, quantity, fee, at, done=done)
+            self.filled_quantity = total
+            self.status = _STATUS.FILLED if done else _STATUS.PARTIALLY_FILLED
+            seconds = self._since_submission() if first else None
+            with Fill(
+                self, price=price, quantity=quantity, fee=fee, at=at, status=self.status, seconds=seconds
+            ):
+                pass
             if done:
                 self._open_orders.discard(self)
 
-    def _record_fill(
-        self, price: Number, quantity: Number, fee: Number | None, at: Timestamp | None, *, done: bool
-    ) -> None:
-        recorder = self._recorder
-        labels = self._labels
-        status = Status_.FILLED if done else Status_.PARTIALLY_FILLED
-        attributes: dict[str, Any] = {
-            semconv.FILL_PRICE: attribute_number(price),
-            semconv.FILL_QUANTITY: attribute_number(quantity),
-            semconv.ORDER_STATUS: status.value,
-        }
-        if fee is not None:
-            attributes[semconv.FILL_FEE] = attribute_number(fee)
-        if at is not None:
-            attributes[semconv.EVENT_TIME] = round(unix_seconds(at) * 1e9)
-        with _Update(self, semconv.SPAN_FILL, attributes):
-            recorder.counter("order.fills", {**labels, semconv.ORDER_STATUS: status.value}).add(1)
-            if self._expected_price is not None:
-                expected = exact(self._expected_price)
-                worse = exact(price) - expected if self.side == semconv.Side.BUY else expected - exact(price)
-                recorder.histogram("slippage.amount", labels).record(float(worse))
-                if expected:
-                    recorder.histogram("slippage.bps", labels).record(float(worse / abs(expected) * 10_000))
-            if done:
-                seconds = (recorder.clock.now() - self._submitted_at) * 1e-9
-                recorder.histogram("order.fill.duration", labels).record(seconds)
-                recorder.counter("trades.executed", labels).add(1)
+    def _since_submission(self) -> float:
+        return (self.recorder.now() - self._submitted_at) * 1e-9
 
     @contained(None)
     def rejected(self, reason: str, message: str = "") -> None:
@@ -241,95 +193,152 @@ class Order(Stage):
                 other (FIX OrdRejReason 103).
             message: what the venue said, on the span only.
         """
-        if self._recorder.enabled:
+        if self.recorder.enabled:
             self._reject(reason, message, None)
 
-    def _reject(self, reason: str, message: str, error_type: str | None) -> None:
-        with self._lock:
-            if self.status is Status_.REJECTED:
-                return
-            self._submit()
-            self.status = Status_.REJECTED
-            recorder = self._recorder
-            cause = known(semconv.OrderRejectReason, reason, semconv.OrderRejectReason.OTHER).value
-            labels = {**self._labels, semconv.ORDER_REJECT_REASON: cause}
-            attributes = {semconv.ORDER_STATUS: Status_.REJECTED.value, semconv.ORDER_REJECT_REASON: cause}
-            if message:
-                attributes[semconv.REJECT_MESSAGE] = message
-            if error_type:
-                attributes[semconv.ERROR_TYPE] = error_type
-            with _Update(self, semconv.EVENT_ORDER_REJECTED, attributes) as span:
-                recorder.counter("orders.rejected", labels).add(1)
-                recorder.counter("trades.rejected", labels).add(1)
-                span.set_status(Status(StatusCode.ERROR, f"order rejected: {cause}"))
-            if not self._acknowledged_at:
-                self._answered(rejected=True)
-            self._open_orders.discard(self)
+    def _reject(self, reason: str, message: str, error_type: str | None, at: int | None = None) -> None:
+        cause = known(semconv.OrderRejectReason, reason, semconv.OrderRejectReason.OTHER).value
+        attributes = {semconv.ORDER_REJECT_REASON: cause}
+        if error_type:
+            attributes[semconv.ERROR_TYPE] = error_type
+        self._finish(_STATUS.REJECTED, message, attributes, at)
 
     @contained(None)
     def canceled(self, message: str = "") -> None:
         """The order was taken back before it was filled."""
-        self._finish(Status_.CANCELED, message)
+        if self.recorder.enabled:
+            self._finish(_STATUS.CANCELED, message, {})
 
     @contained(None)
     def expired(self, message: str = "") -> None:
         """The order's time ran out before it was filled."""
-        self._finish(Status_.EXPIRED, message)
+        if self.recorder.enabled:
+            self._finish(_STATUS.EXPIRED, message, {})
 
-    def _finish(self, status: semconv.OrderStatus, message: str) -> None:
-        if not self._recorder.enabled:
-            return
+    def _finish(
+        self, status: semconv.OrderStatus, message: str, attributes: dict[str, Any], at: int | None = None
+    ) -> None:
+        """The order is over: now, or `at` the end of its block."""
         with self._lock:
-            self._submit()
+            if self.status in _TERMINAL:
+                return
+            self._submit(at)
             self.status = status
-            attributes: dict[str, Any] = {semconv.ORDER_STATUS: status.value}
+            self._ended_at = at or self.recorder.now()
+            self._end_attributes = {semconv.ORDER_STATUS: status.value, **attributes}
             if message:
-                attributes[semconv.REJECT_MESSAGE] = message
-            with _Update(self, _NEWS[status], attributes):
-                pass
+                self._end_attributes[semconv.REJECT_MESSAGE] = str(message)
             self._open_orders.discard(self)
+            if self.ended and at is None:
+                with News(
+                    self, f"{semconv.SPAN_ORDER} {status.value}", self._end_attributes, self._verdict()
+                ):
+                    self._measure_end()
 
-    def _answered(self, *, rejected: bool) -> None:
-        market = self.signal.market
-        ratio = market.trading.reject_ratio(market.venue).answered(rejected=rejected)
-        self._recorder.gauge("order.reject.ratio", {semconv.VENUE: market.venue}).set(ratio)
-
-
-class _Update(Stage):
-    """What became of an order: a fill has always a span of its own, other news only once the order's has ended.
-
-    The span is a child of whatever is current where the news arrived, a root where nothing is, and linked to the order.
-    """
-
-    __slots__ = ("_attributes", "_name", "_order")
-
-    def __init__(self, order: Order, name: str, attributes: dict[str, Any]) -> None:
-        super().__init__(order._recorder)  # noqa: SLF001  one mechanism with the order
-        self._order = order
-        self._name = name
-        self._attributes = attributes
-
-    def _open(self) -> None:
-        order = self._order
-        if self._name != semconv.SPAN_FILL and order.span.is_recording():
-            order.span.set_attributes(self._attributes)
-            order.span.add_event(self._name, self._attributes)
-            return
-        self._offset = self._recorder.clock.offset()
-        link = order.span.get_span_context()
-        self._start(
-            self._name
-            if self._name == semconv.SPAN_FILL
-            else f"{semconv.SPAN_ORDER} {self._attributes[semconv.ORDER_STATUS]}",
-            {
-                **order._labels,  # noqa: SLF001
-                **({semconv.ORDER_ID: order.order_id} if order.order_id else {}),
-                **self._attributes,
-            },
-            kind=SpanKind.CONSUMER,
-            links=[Link(link)] if link.is_valid else None,
+    def _verdict(self) -> Status | None:
+        if self.status is not _STATUS.REJECTED:
+            return None
+        return Status(
+            StatusCode.ERROR, f"order rejected: {self._end_attributes[semconv.ORDER_REJECT_REASON]}"
         )
 
-    def set_status(self, status: Status) -> None:
-        """Mark the update's span, or the order's where it serves."""
-        (self.span if self.span.is_recording() else self._order.span).set_status(status)
+    # What follows from it.
+
+    def entering(self) -> None:
+        """Check the words that become labels, and let the order be found by the bot's own id."""
+        self.side = known(semconv.Side, self.side, semconv.Side.BUY).value
+        self.type = known(semconv.OrderType, self.type, semconv.OrderType.MARKET).value
+        if self.client_id is not None:
+            self.client_id = str(self.client_id)
+            self._open_orders.add(self.client_id, self)
+
+    def leaving(self, error: BaseException | None) -> None:
+        """An exception before the acknowledgement is a rejection; a block that says nothing has sent the order."""
+        if isinstance(error, Exception) and not self._acknowledged_at and self.status in (None, _STATUS.NEW):
+            self._reject(reason_of(error), str(error), type(error).__qualname__, at=self.ended)
+        else:
+            self._submit(at=self.ended)
+
+    def parent_context(self) -> Context | None:
+        """The signal, even when its block has ended: candle → signal → order."""
+        return set_span_in_context(self.signal.span) if self.signal.started else None
+
+    def span_start(self) -> SpanStart:
+        """The span, with what was ordered."""
+        signal = self.signal
+        attributes = {
+            **signal.market.span_attributes,
+            semconv.STRATEGY_NAME: signal.strategy,
+            semconv.ORDER_SIDE: self.side,
+            semconv.ORDER_TYPE: self.type,
+            semconv.ORDER_QUANTITY: attribute_number(self.quantity),
+        }
+        if self.expected_price is not None:
+            attributes[semconv.ORDER_EXPECTED_PRICE] = attribute_number(self.expected_price)
+        if self.client_id is not None:
+            attributes[semconv.ORDER_CLIENT_ID] = self.client_id
+        return SpanStart(f"{semconv.SPAN_ORDER} {self.side}", attributes, SpanKind.PRODUCER)
+
+    def span_end(self) -> SpanEnd:
+        """Submission, acknowledgement and what ended the order within its block."""
+        ended = self.ended
+        attributes: dict[str, Any] = {}
+        events = []
+        if 0 < self._submitted_at <= ended:
+            events.append(StageEvent(semconv.EVENT_ORDER_SUBMITTED, {}, self._submitted_at))
+        if 0 < self._acknowledged_at <= ended:
+            events.append(StageEvent(semconv.EVENT_ORDER_ACKNOWLEDGED, {}, self._acknowledged_at))
+            if self.order_id is not None:
+                attributes[semconv.ORDER_ID] = self.order_id
+        if 0 < self._ended_at <= ended and self.status in _EVENTS:
+            attributes |= self._end_attributes
+            events.append(StageEvent(_EVENTS[self.status], self._end_attributes, self._ended_at))
+            return SpanEnd(attributes, events, self._verdict())
+        return SpanEnd(attributes, events)
+
+    def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
+        """Record the order's instruments; what came after the block was recorded when it came."""
+        ended = self.ended
+        if 0 < self._submitted_at <= ended:
+            self._measure_submission(observe)
+        if 0 < self._acknowledged_at <= ended:
+            self._measure_acknowledgement(observe)
+        if 0 < self._ended_at <= ended:
+            self._measure_end()
+
+    def _measure_submission(self, observe: Callable[[BoundHistogram, float], None]) -> None:
+        recorder, labels, now = self.recorder, self.labels, self._submitted_at
+        observe(recorder.histogram("order.prepare.duration", labels), (now - self.started) * 1e-9)
+        tick_at = self.signal.candle.started
+        if tick_at:
+            observe(recorder.histogram("tick_to_trade.duration", labels), (now - tick_at) * 1e-9)
+        recorder.counter("orders.submitted", labels).add(1)
+
+    def _measure_acknowledgement(self, observe: Callable[[BoundHistogram, float], None]) -> None:
+        recorder, labels, now = self.recorder, self.labels, self._acknowledged_at
+        observe(recorder.histogram("order.submit.duration", labels), (now - self._submitted_at) * 1e-9)
+        since = self.signal.emitted_at or self.signal.started
+        if since:
+            observe(recorder.histogram("trade.execution.duration", labels), (now - since) * 1e-9)
+        self._measure_answer(rejected=False)
+
+    def _measure_end(self) -> None:
+        if self.status is not _STATUS.REJECTED:
+            return
+        labels = {
+            **self.labels,
+            semconv.ORDER_REJECT_REASON: self._end_attributes[semconv.ORDER_REJECT_REASON],
+        }
+        self.recorder.counter("orders.rejected", labels).add(1)
+        self.recorder.counter("trades.rejected", labels).add(1)
+        if not self._acknowledged_at:
+            self._measure_answer(rejected=True)
+
+    def _measure_answer(self, *, rejected: bool) -> None:
+        market = self.signal.market
+        ratio = market.trading.reject_ratio(market.venue).answered(rejected=rejected)
+        self.recorder.gauge("order.reject.ratio", {semconv.VENUE: market.labels[semconv.VENUE]}).set(ratio)
+
+
+def _record(histogram: BoundHistogram, value: float) -> None:
+    histogram.record(value)

@@ -55,13 +55,15 @@ class OpenOrders:
 class RejectRatio:
     """Share of rejected among the last hundred orders that were answered."""
 
-    __slots__ = ("_answers",)
+    __slots__ = ("_answers", "_lock")
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._answers: deque[int] = deque(maxlen=_RATIO_WINDOW)
 
     def answered(self, *, rejected: bool) -> float:
         """Count one answer; returns the ratio, 0 to 1."""
-        answers = self._answers
-        answers.append(int(rejected))
-        return sum(answers) / len(answers)
+        with self._lock:
+            answers = self._answers
+            answers.append(int(rejected))
+            return sum(answers) / len(answers)

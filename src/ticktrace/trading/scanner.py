@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from ticktrace import semconv
 from ticktrace.engine import contained
-from ticktrace.trading._stage import Stage
+from ticktrace.trading._stage import SpanStart, Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ticktrace.engine import BoundHistogram
     from ticktrace.trading._recorder import Recorder
 
 __all__ = ["Scan", "Scanner"]
@@ -27,30 +30,31 @@ class Scan(Stage):
         super().__init__(recorder)
         self._labels = {semconv.SCANNER_NAME: name}
 
-    def _open(self) -> None:
-        self._offset = self._recorder.clock.offset()
+    def span_start(self) -> SpanStart:
+        """The span, with the scanner's name."""
         name = self._labels[semconv.SCANNER_NAME]
-        self._start(f"{semconv.SPAN_SCAN} {name}", {**self._recorder.labels, **self._labels})
+        return SpanStart(f"{semconv.SPAN_SCAN} {name}", {**self.recorder.labels, **self._labels})
 
-    def _close(self) -> None:
-        seconds = (self.ended - self.started) * 1e-9
-        self._recorder.histogram("scanner.scan.duration", self._labels).record(seconds)
+    def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
+        """Record how long it took."""
+        histogram = self.recorder.histogram("scanner.scan.duration", self._labels)
+        observe(histogram, (self.ended - self.started) * 1e-9)
 
     @contained(None)
     def scanned(self, symbols: int = 1) -> None:
         """So many symbols were looked at."""
-        self._recorder.counter("scanner.symbols.scanned", self._labels).add(symbols)
+        self.recorder.counter("scanner.symbols.scanned", self._labels).add(symbols)
 
     @contained(None)
     def filtered(self, filter_name: str, symbols: int = 1) -> None:
         """So many symbols were kept out by a filter, one of few."""
-        labels = {**self._labels, semconv.FILTER_NAME: filter_name}
-        self._recorder.counter("scanner.filtered", labels).add(symbols)
+        labels = {**self._labels, semconv.FILTER_NAME: self.recorder.filters.label(filter_name)}
+        self.recorder.counter("scanner.filtered", labels).add(symbols)
 
     @contained(None)
     def candidates(self, symbols: int = 1) -> None:
         """So many symbols passed all filters."""
-        self._recorder.counter("scanner.candidates.found", self._labels).add(symbols)
+        self.recorder.counter("scanner.candidates.found", self._labels).add(symbols)
 
 
 class Scanner:

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import get_current_span, set_span_in_context
 
 from ticktrace import semconv
-from ticktrace.engine import contained, report
-from ticktrace.trading._stage import Stage
+from ticktrace.engine import contained
+from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
 from ticktrace.trading._words import known
-from ticktrace.trading.checks import Number, attribute_number, judge, result
+from ticktrace.trading.checks import Check, Number, attribute_number, judge
 from ticktrace.trading.order import Order
 
 if TYPE_CHECKING:
-    from ticktrace.trading._recorder import Recorder
+    from collections.abc import Callable
+
+    from opentelemetry.context import Context
+
+    from ticktrace.engine import BoundHistogram
     from ticktrace.trading.candle import Candle
     from ticktrace.trading.market import Market
 
@@ -28,6 +32,8 @@ class Signal(Stage):
     ``trading.signal.confidence``, ``trading.signals.rejected`` and ``trading.decision.duration``.
 
     Attributes:
+        candle: what it looks at.
+        strategy: who looks.
         emitted: True once `emit` was called with a type other than ``none``.
         emitted_at: monotonic clock at that moment, ns; 0 before.
         type: what was emitted.
@@ -35,12 +41,15 @@ class Signal(Stage):
     """
 
     __slots__ = (
-        "_decided",
+        "_checks",
+        "_confidence",
+        "_decided_at",
+        "_price",
+        "_rejected_at",
+        "_rejection",
         "candle",
         "emitted",
         "emitted_at",
-        "labels",
-        "market",
         "rejected",
         "strategy",
         "type",
@@ -48,30 +57,33 @@ class Signal(Stage):
 
     found_by_decorators = True
 
-    def __init__(self, recorder: Recorder, market: Market, strategy: str, candle: Candle) -> None:
-        super().__init__(recorder)
-        self.market: Market = market
-        self.strategy: str = strategy
+    def __init__(self, candle: Candle, strategy: str) -> None:
+        super().__init__(candle.recorder)
         self.candle: Candle = candle
+        self.strategy: str = strategy
         self.emitted: bool = False
-        self.rejected: str | None = None
-        self.type: str = semconv.SignalType.NONE
         self.emitted_at: int = 0
-        self._decided = False
-        self.labels: dict[str, Any] = {**market.labels, semconv.STRATEGY_NAME: strategy}
+        self.type: str = semconv.SignalType.NONE
+        self.rejected: str | None = None
+        self.offset = candle.offset
+        self._checks: list[Check] | None = None
+        self._confidence: float | None = None
+        self._price: Number | None = None
+        self._rejection = ""
+        self._rejected_at = 0
+        self._decided_at = 0
 
-    def _open(self) -> None:
-        self._offset = self.candle._offset or self._recorder.clock.offset()  # noqa: SLF001  one offset a trace
-        attributes = {**self.market.span_attributes, semconv.STRATEGY_NAME: self.strategy}
-        candle = self.candle.span
-        elsewhere = get_current_span().get_span_context().trace_id != candle.get_span_context().trace_id
-        # In another task than the candle's, its span is not current and has to be named.
-        context = set_span_in_context(candle) if elsewhere and self.candle.started else None
-        self._start(f"{semconv.SPAN_SIGNAL} {self.strategy}", attributes, context=context)
+    @property
+    def market(self) -> Market:
+        """The market of its candle."""
+        return self.candle.market
 
-    def _close(self) -> None:
-        seconds = (self.ended - self.started) * 1e-9
-        self._recorder.histogram("signal.generation.duration", self.labels).record(seconds)
+    @property
+    def labels(self) -> dict[str, Any]:
+        """The labels of its instruments."""
+        return self.candle.market.strategy_labels(self.strategy)
+
+    # What the strategy says.
 
     def check(
         self,
@@ -95,25 +107,15 @@ class Signal(Stage):
             The verdict, also while telemetry is off.
         """
         passed = judge(value, threshold, comparison)
-        recorder = self._recorder
+        recorder = self.recorder
         if recorder.enabled:
-            try:
-                near_margin = recorder.settings.trading.near_miss_margin if margin is None else margin
-                verdict = result(passed, value, threshold, near_margin)
-                labels = {**self.labels, semconv.FILTER_NAME: name, semconv.FILTER_RESULT: verdict.value}
-                recorder.counter("filter.evaluations", labels).add(1)
-                self.span.add_event(
-                    semconv.EVENT_FILTER_EVALUATED,
-                    {
-                        semconv.FILTER_NAME: name,
-                        semconv.FILTER_RESULT: verdict.value,
-                        semconv.FILTER_VALUE: attribute_number(value),
-                        semconv.FILTER_THRESHOLD: attribute_number(threshold),
-                        semconv.FILTER_COMPARISON: comparison,
-                    },
-                )
-            except Exception as error:  # noqa: BLE001  the barrier; the verdict stands
-                report("signal.check", error)
+            check = Check(recorder.now(), name, value, threshold, comparison, margin, passed)
+            if self.ended:
+                self._measure_check(check)
+            elif self._checks is None:
+                self._checks = [check]
+            else:
+                self._checks.append(check)
         return passed
 
     def emit(
@@ -123,7 +125,7 @@ class Signal(Stage):
         confidence: float | None = None,
         price: Number | None = None,
     ) -> None:
-        """The strategy wants to trade.
+        """The strategy wants to trade. Of several calls the last one holds.
 
         Args:
             type: long, short, exit_long or exit_short.
@@ -132,23 +134,11 @@ class Signal(Stage):
         """
         self.emitted = type != semconv.SignalType.NONE.value
         self.type = type
-        self.emitted_at = self._recorder.clock.now()
-        if self._recorder.enabled:
-            self._record_emission(type, confidence, price)
-
-    @contained(None)
-    def _record_emission(self, type: str, confidence: float | None, price: Number | None) -> None:  # noqa: A002
-        recorder = self._recorder
-        kind = known(semconv.SignalType, type, semconv.SignalType.NONE).value
-        recorder.counter("signals.generated", {**self.labels, semconv.SIGNAL_TYPE: kind}).add(1)
-        attributes: dict[str, Any] = {semconv.SIGNAL_TYPE: kind}
-        if confidence is not None:
-            attributes[semconv.SIGNAL_CONFIDENCE] = float(confidence)
-            recorder.histogram("signal.confidence", self.labels).record(float(confidence))
-        if price is not None:
-            attributes[semconv.SIGNAL_PRICE] = attribute_number(price)
-        self.span.set_attributes(attributes)
-        self.span.add_event(semconv.EVENT_SIGNAL_GENERATED, attributes)
+        self._confidence = confidence
+        self._price = price
+        self.emitted_at = self.recorder.now()
+        if self.ended and self.recorder.enabled:
+            self._measure_late(self._measure_emission)
 
     def reject(self, reason: str, message: str = "") -> None:
         """The signal will not be traded.
@@ -158,33 +148,29 @@ class Signal(Stage):
             message: free text, on the span only.
         """
         self.rejected = reason
-        if self._recorder.enabled:
-            self._record_rejection(reason, message)
+        self._rejection = message
+        self._rejected_at = self.recorder.now()
+        self.decided()
+        if self.ended and self.recorder.enabled:
+            self._reject_late()
 
     @contained(None)
-    def _record_rejection(self, reason: str, message: str) -> None:
-        recorder = self._recorder
-        cause = known(semconv.SignalRejectReason, reason, semconv.SignalRejectReason.OTHER).value
-        recorder.counter("signals.rejected", {**self.labels, semconv.SIGNAL_REJECT_REASON: cause}).add(1)
-        attributes = {semconv.SIGNAL_REJECT_REASON: cause}
-        if message:
-            attributes[semconv.REJECT_MESSAGE] = message
-        self._decide()
-        if self.span.is_recording():
-            self.span.set_attributes(attributes)
-            self.span.add_event(semconv.EVENT_SIGNAL_REJECTED, attributes)
-        elif self.candle.span.is_recording():
-            # Risk often says no after the strategy's block has ended: then the candle tells of it.
-            self.candle.span.add_event(
-                semconv.EVENT_SIGNAL_REJECTED, {**attributes, semconv.STRATEGY_NAME: self.strategy}
-            )
+    def _reject_late(self) -> None:
+        """Risk often says no after the strategy's block has ended: then the candle tells of it."""
+        self._measure_rejection()
+        attributes = {**self._rejection_attributes(), semconv.STRATEGY_NAME: self.strategy}
+        self.candle.tell(StageEvent(semconv.EVENT_SIGNAL_REJECTED, attributes, self._rejected_at))
 
-    def _decide(self) -> None:
+    @contained(None)
+    def _measure_late(self, measure: Callable[[Callable[[BoundHistogram, float], None]], None]) -> None:
+        measure(lambda histogram, value: histogram.record(value))
+
+    def decided(self) -> None:
         """The first order or rejection after `emit` ends the decision."""
-        if self.emitted_at and not self._decided:
-            self._decided = True
-            seconds = (self._recorder.clock.now() - self.emitted_at) * 1e-9
-            self._recorder.histogram("decision.duration", self.labels).record(seconds)
+        if self.emitted_at and not self._decided_at:
+            self._decided_at = self.recorder.now()
+            if self.ended and self.recorder.enabled:
+                self._measure_late(self._measure_decision)
 
     def order(
         self,
@@ -204,11 +190,7 @@ class Signal(Stage):
             expected_price: the price that slippage is measured against.
             client_id: the bot's own id of the order; lets late events find it before the venue has named it.
         """
-        if self._recorder.enabled:
-            try:
-                self._decide()
-            except Exception as error:  # noqa: BLE001  the barrier
-                report("signal.order", error)
+        self.decided()
         return Order(
             self,
             side=side,
@@ -217,3 +199,95 @@ class Signal(Stage):
             expected_price=expected_price,
             client_id=client_id,
         )
+
+    # What follows from it.
+
+    def parent_context(self) -> Context | None:
+        """The candle; what is current where that belongs to the candle's trace."""
+        candle = self.candle
+        if not candle.started or get_current_span() is candle.span:
+            return None
+        span = candle.span.get_span_context()
+        # In another task than the candle's, its span is not current and has to be named.
+        elsewhere = get_current_span().get_span_context().trace_id != span.trace_id
+        return set_span_in_context(candle.span) if elsewhere else None
+
+    def span_start(self) -> SpanStart:
+        """The span, with its market and strategy."""
+        attributes = {**self.market.span_attributes, semconv.STRATEGY_NAME: self.strategy}
+        return SpanStart(f"{semconv.SPAN_SIGNAL} {self.strategy}", attributes)
+
+    def span_end(self) -> SpanEnd:
+        """Every check, the emission and the rejection."""
+        attributes: dict[str, Any] = {}
+        margin = self.recorder.settings.trading.near_miss_margin
+        events = [
+            StageEvent(semconv.EVENT_FILTER_EVALUATED, check.attributes(margin), check.at)
+            for check in self._checks or ()
+        ]
+        if 0 < self.emitted_at <= self.ended:
+            attributes = self._emission_attributes()
+            events.append(StageEvent(semconv.EVENT_SIGNAL_GENERATED, attributes, self.emitted_at))
+        if 0 < self._rejected_at <= self.ended:
+            rejection = self._rejection_attributes()
+            attributes = {**attributes, **rejection}
+            events.append(StageEvent(semconv.EVENT_SIGNAL_REJECTED, rejection, self._rejected_at))
+        return SpanEnd(attributes, events)
+
+    def _emission_attributes(self) -> dict[str, Any]:
+        attributes: dict[str, Any] = {semconv.SIGNAL_TYPE: self._known_type()}
+        if self._confidence is not None:
+            attributes[semconv.SIGNAL_CONFIDENCE] = float(self._confidence)
+        if self._price is not None:
+            attributes[semconv.SIGNAL_PRICE] = attribute_number(self._price)
+        return attributes
+
+    def _rejection_attributes(self) -> dict[str, Any]:
+        attributes: dict[str, Any] = {semconv.SIGNAL_REJECT_REASON: self._known_reason()}
+        if self._rejection:
+            attributes[semconv.REJECT_MESSAGE] = self._rejection
+        return attributes
+
+    def _known_type(self) -> str:
+        return known(semconv.SignalType, self.type, semconv.SignalType.NONE).value
+
+    def _known_reason(self) -> str:
+        return known(semconv.SignalRejectReason, self.rejected or "", semconv.SignalRejectReason.OTHER).value
+
+    def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
+        """Record the signal's instruments; what came after the block was recorded when it came."""
+        ended = self.ended
+        for check in self._checks or ():
+            self._measure_check(check)
+        if 0 < self.emitted_at <= ended:
+            self._measure_emission(observe)
+        if 0 < self._rejected_at <= ended:
+            self._measure_rejection()
+        if 0 < self._decided_at <= ended:
+            self._measure_decision(observe)
+        generation = self.recorder.histogram("signal.generation.duration", self.labels)
+        observe(generation, (ended - self.started) * 1e-9)
+
+    @contained(None)
+    def _measure_check(self, check: Check) -> None:
+        verdict = check.verdict(self.recorder.settings.trading.near_miss_margin).value
+        name = self.recorder.filters.label(check.name)
+        labels = {**self.labels, semconv.FILTER_NAME: name, semconv.FILTER_RESULT: verdict}
+        self.recorder.counter("filter.evaluations", labels).add(1)
+
+    def _measure_emission(self, observe: Callable[[BoundHistogram, float], None]) -> None:
+        labels = self.labels
+        counter = self.recorder.counter(
+            "signals.generated", {**labels, semconv.SIGNAL_TYPE: self._known_type()}
+        )
+        counter.add(1)
+        if self._confidence is not None:
+            observe(self.recorder.histogram("signal.confidence", labels), float(self._confidence))
+
+    def _measure_rejection(self) -> None:
+        labels = {**self.labels, semconv.SIGNAL_REJECT_REASON: self._known_reason()}
+        self.recorder.counter("signals.rejected", labels).add(1)
+
+    def _measure_decision(self, observe: Callable[[BoundHistogram, float], None]) -> None:
+        seconds = (self._decided_at - self.emitted_at) * 1e-9
+        observe(self.recorder.histogram("decision.duration", self.labels), seconds)

@@ -1,0 +1,97 @@
+"""What becomes of an order after it was sent: a fill always, other news once the order's span has ended, as a span.
+
+Such a span is a child of whatever is current where the news arrives, a root where nothing is, and linked to the order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.trace import Link, SpanKind, Status
+
+from ticktrace import semconv
+from ticktrace.trading._stage import SpanEnd, SpanStart, Stage
+from ticktrace.trading._time import Timestamp, unix_seconds
+from ticktrace.trading.checks import Number, attribute_number, exact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ticktrace.engine import BoundHistogram
+    from ticktrace.trading.order import Order
+
+__all__ = ["Fill", "News"]
+
+
+class News(Stage):
+    """A span about an order, linked to it."""
+
+    __slots__ = ("_attributes", "_name", "_status", "order")
+
+    def __init__(self, order: Order, name: str, attributes: dict[str, Any], status: Status | None) -> None:
+        super().__init__(order.recorder)
+        self.order: Order = order
+        self._name = name
+        self._attributes = attributes
+        self._status = status
+
+    def span_start(self) -> SpanStart:
+        """The span, with the order's labels and a link to it."""
+        order = self.order
+        attributes = {**order.labels, **self._attributes}
+        if order.order_id is not None:
+            attributes[semconv.ORDER_ID] = order.order_id
+        context = order.span.get_span_context()
+        links = [Link(context)] if context.is_valid else None
+        return SpanStart(self._name, attributes, SpanKind.CONSUMER, links)
+
+    def span_end(self) -> SpanEnd:
+        """The status that the news gives."""
+        return SpanEnd(status=self._status)
+
+
+class Fill(News):
+    """One fill of an order."""
+
+    __slots__ = ("_done_seconds", "_price", "_status_after")
+
+    def __init__(
+        self,
+        order: Order,
+        *,
+        price: Number,
+        quantity: Number,
+        fee: Number | None,
+        at: Timestamp | None,
+        status: semconv.OrderStatus,
+        seconds: float | None,
+    ) -> None:
+        attributes: dict[str, Any] = {
+            semconv.FILL_PRICE: attribute_number(price),
+            semconv.FILL_QUANTITY: attribute_number(quantity),
+            semconv.ORDER_STATUS: status.value,
+        }
+        if fee is not None:
+            attributes[semconv.FILL_FEE] = attribute_number(fee)
+        if at is not None:
+            attributes[semconv.EVENT_TIME] = round(unix_seconds(at) * 1e9)
+        super().__init__(order, semconv.SPAN_FILL, attributes, None)
+        self._price = price
+        self._status_after = status
+        self._done_seconds = seconds  # from submission to here, when this fill completes the order
+
+    def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
+        """Record the fill, its slippage, and the trade when it is complete."""
+        order = self.order
+        recorder, labels = self.recorder, order.labels
+        fills = {**labels, semconv.ORDER_STATUS: self._status_after.value}
+        recorder.counter("order.fills", fills).add(1)
+        if order.expected_price is not None:
+            expected, price = exact(order.expected_price), exact(self._price)
+            worse = price - expected if order.side == semconv.Side.BUY else expected - price
+            observe(recorder.histogram("slippage.amount", labels), float(worse))
+            if expected:
+                observe(recorder.histogram("slippage.bps", labels), float(worse / abs(expected) * 10_000))
+        if self._done_seconds is not None:
+            observe(recorder.histogram("order.fill.duration", labels), self._done_seconds)
+            recorder.counter("trades.executed", labels).add(1)
