@@ -53,3 +53,17 @@ def test_each_process_exports_its_own(kind: Kind) -> None:
             {"CHILD1": 4, "SHARED": 4},
             {"PARENT": 7, "SHARED": 7},
         ]
+
+
+def test_workers_of_multiprocessing_lose_nothing() -> None:
+    with otlp_server("http") as server:
+        run_program(
+            "multiprocessing_fork.py",
+            OTEL_TRACES_EXPORTER="otlp",
+            OTEL_METRICS_EXPORTER="none",
+            OTEL_EXPORTER_OTLP_ENDPOINT=server.endpoint,
+            OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+            PYTHONWARNINGS="default",
+        )
+        symbols = Counter(attributes(span.attributes)["trading.symbol"] for span in server.spans())
+    assert symbols == {"CHILD0": 1, "CHILD1": 1}

@@ -38,8 +38,8 @@ ROWS = (
         ),
         counter(
             "trading.candle.gaps",
-            "{candle}",
-            "Candles that are missing between two received one after the other.",
+            "{gap}",
+            "Times that one or more candles were missing between two received one after the other.",
             MARKET,
         ),
         counter("trading.candles.processed", "{candle}", "Candles processed.", MARKET),

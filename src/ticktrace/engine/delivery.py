@@ -37,6 +37,8 @@ class Delivery:
         name: the exporter's configured name.
         destination: where it sends, for messages.
         offered: items given to its queue.
+        taken: items that left the queue to be exported.
+        dropped: items that found the queue full.
         delivered: items the exporter accepted.
         failed: items it refused, failed on, or raised for.
         failing: True while its last export failed.
@@ -47,6 +49,8 @@ class Delivery:
         self.name = name
         self.destination = destination
         self.offered: int = 0
+        self.taken: int = 0
+        self.dropped: int = 0
         self.delivered: int = 0
         self.failed: int = 0
         self.failing: bool = False
@@ -60,10 +64,28 @@ class Delivery:
         """True in a process other than the one that set this exporter up, i.e. in a forked child."""
         return os.getpid() != self._pid
 
-    def offer(self) -> None:
-        """One item was queued."""
+    def offer(self, room: int | None = None) -> bool:
+        """An item asks for a place in the queue.
+
+        Args:
+            room: how many the queue holds. The SDK's would silently push out its oldest; so that every loss is counted,
+                a newer one is turned away here instead, as the specification describes it ("Batching processor").
+
+        Returns:
+            Whether it may be queued.
+        """
         with self._lock:
             self.offered += 1
+            full = room is not None and self.offered - self.taken - self.dropped > room
+            self.dropped += full
+        if full and self.on_loss is not None:
+            self.on_loss(1, "queue_full")
+        return not full
+
+    def take(self, items: int) -> None:
+        """So many items left the queue and are being exported."""
+        with self._lock:
+            self.taken += items
 
     def settle(self, items: int, error: str | None) -> None:
         """An export of `items` ended: without error, or with one."""
@@ -73,7 +95,8 @@ class Delivery:
                 self.delivered += items
             else:
                 self.failed += items
-                self.last_error = error
+                if not was_failing:  # what follows, down to "already shut down", follows from the first
+                    self.last_error = error
         if error is not None:
             if not was_failing:
                 _log.warning(
@@ -103,7 +126,14 @@ class Delivery:
     def describe_loss(self) -> str:
         """The loss in one line, for the log at shutdown."""
         total = max(self.offered, self.delivered + self.failed)
-        why = f"; last error: {self.last_error}" if self.last_error else ""
+        reasons = []
+        if self.dropped:
+            reasons.append(f"{self.dropped} found the queue full")
+        if self.taken > self.delivered + self.failed:
+            reasons.append("the last export was not answered in time")
+        if self.last_error:
+            reasons.append(f"error: {self.last_error}")
+        why = "".join(f"; {reason}" for reason in reasons)
         return f"{self.lost} of {total} {_ITEMS[self.signal]} did not reach {self.name} ({self.destination}){why}"
 
 
@@ -125,6 +155,7 @@ class GuardedSpanExporter(SpanExporter):
         """Export, count, and never raise."""
         if self.delivery.foreign:
             return SpanExportResult.SUCCESS
+        self.delivery.take(len(spans))
         try:
             result = self._inner.export(spans)
         except Exception as error:  # noqa: BLE001  an exporter may raise anything
@@ -154,6 +185,7 @@ class GuardedLogExporter(LogRecordExporter):
         """Export, count, and never raise."""
         if self.delivery.foreign:
             return LogRecordExportResult.SUCCESS
+        self.delivery.take(len(batch))
         try:
             result = self._inner.export(batch)
         except Exception as error:  # noqa: BLE001  an exporter may raise anything
@@ -192,6 +224,7 @@ class GuardedMetricExporter(MetricExporter):
         if self.delivery.foreign:
             return MetricExportResult.SUCCESS
         self.delivery.offer()
+        self.delivery.take(1)
         try:
             result = self._inner.export(metrics_data, timeout_millis=timeout_millis, **kwargs)
         except Exception as error:  # noqa: BLE001  an exporter may raise anything

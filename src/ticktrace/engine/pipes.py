@@ -119,21 +119,23 @@ class _CountedSpans(BatchSpanProcessor):
     """The SDK's batch processor, with a count of what it was given."""
 
     delivery: Delivery
+    room: int
 
     def on_end(self, span: ReadableSpan) -> None:
-        if span.context is not None and span.context.trace_flags.sampled:
-            self.delivery.offer()
-        super().on_end(span)
+        sampled = span.context is not None and span.context.trace_flags.sampled
+        if sampled and self.delivery.offer(self.room):
+            super().on_end(span)
 
 
 class _CountedLogs(BatchLogRecordProcessor):
     """The SDK's batch processor, with a count of what it was given."""
 
     delivery: Delivery
+    room: int
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        self.delivery.offer()
-        super().on_emit(log_record)
+        if self.delivery.offer(self.room):
+            super().on_emit(log_record)
 
 
 def span_pipe(named: NamedTarget[SpanExporter], queue: QueueSettings) -> tuple[SpanProcessor, Pipe]:
@@ -149,7 +151,7 @@ def span_pipe(named: NamedTarget[SpanExporter], queue: QueueSettings) -> tuple[S
         max_export_batch_size=queue.max_export_batch_size,
         schedule_delay_millis=queue.schedule_delay * 1e3,
     )
-    processor.delivery = delivery
+    processor.delivery, processor.room = delivery, queue.max_queue_size
     return processor, _pipe(delivery, processor, guard)
 
 
@@ -166,7 +168,7 @@ def log_pipe(named: NamedTarget[LogRecordExporter], queue: QueueSettings) -> tup
         max_export_batch_size=queue.max_export_batch_size,
         schedule_delay_millis=queue.schedule_delay * 1e3,
     )
-    processor.delivery = delivery
+    processor.delivery, processor.room = delivery, queue.max_queue_size
     return processor, _pipe(delivery, processor, guard)
 
 

@@ -71,9 +71,12 @@ class Explanation:
     def heard(self, record: logging.LogRecord) -> None:
         """Take what the exporter logged; of several records the first with the most detail counts."""
         try:
-            self._reasons.append(record.getMessage())
+            reason = record.getMessage()
         except (TypeError, ValueError):
-            self._reasons.append(str(record.msg))
+            reason = str(record.msg)
+        if record.exc_info is not None and record.exc_info[1] is not None:
+            reason = f"{reason}: {record.exc_info[1]}"
+        self._reasons.append(reason)
 
     @contextmanager
     def listen(self) -> Iterator[None]:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import IO, TYPE_CHECKING, cast
 
 from ticktrace.errors import MissingExtraError, SettingsError
+from ticktrace.exporters._explained import (
+    ExplainedLogExporter,
+    ExplainedMetricExporter,
+    ExplainedSpanExporter,
+    Explanation,
+)
 from ticktrace.exporters.otlp import temporality
 
 if TYPE_CHECKING:
@@ -20,6 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["json_log_exporter", "json_metric_exporter", "json_span_exporter", "signal_file"]
 
 _FEATURE = "the otlp_json_file exporter"
+_LOGGERS = tuple(
+    f"opentelemetry.exporter.otlp.json.file.{module}"
+    for module in ("_internal", "_log_exporter", "metric_exporter", "trace_exporter")
+)
 
 
 def signal_file(directory: Path, signal: Signal) -> Path:
@@ -38,7 +49,7 @@ def json_span_exporter(directory: Path) -> SpanExporter:
         from opentelemetry.exporter.otlp.json.file import FileSpanExporter  # noqa: PLC0415  optional
     except ImportError as error:
         raise MissingExtraError(_FEATURE, "otlp") from error
-    return FileSpanExporter(stream=_open(directory, "traces"))
+    return ExplainedSpanExporter(FileSpanExporter(stream=_open(directory, "traces")), _explanation())
 
 
 def json_metric_exporter(directory: Path) -> MetricExporter:
@@ -47,9 +58,10 @@ def json_metric_exporter(directory: Path) -> MetricExporter:
         from opentelemetry.exporter.otlp.json.file import FileMetricExporter  # noqa: PLC0415  optional
     except ImportError as error:
         raise MissingExtraError(_FEATURE, "otlp") from error
-    return FileMetricExporter(
+    exporter = FileMetricExporter(
         stream=_open(directory, "metrics"), preferred_temporality=temporality("cumulative")
     )
+    return ExplainedMetricExporter(exporter, _explanation())
 
 
 def json_log_exporter(directory: Path) -> LogRecordExporter:
@@ -60,7 +72,12 @@ def json_log_exporter(directory: Path) -> LogRecordExporter:
         )
     except ImportError as error:
         raise MissingExtraError(_FEATURE, "otlp") from error
-    return FileLogExporter(stream=_open(directory, "logs"))
+    return ExplainedLogExporter(FileLogExporter(stream=_open(directory, "logs")), _explanation())
+
+
+def _explanation() -> Explanation:
+    """Upstream logs a stack for every batch that does not fit on a full disk; once is enough."""
+    return Explanation([logging.getLogger(name) for name in _LOGGERS], ())
 
 
 class _Appender:

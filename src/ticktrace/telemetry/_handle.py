@@ -206,7 +206,7 @@ class Telemetry:
         """
         self._lock = threading.Lock()
         abandoned, self._pipeline = self._pipeline, pipeline
-        self.trading.forget_open_orders()
+        self.trading.start_afresh()
         self._attach(pipeline)
         _log.info("ticktrace: process %d was forked and records its own telemetry", os.getpid())
         return abandoned

@@ -97,6 +97,7 @@ class Pipeline:
             _log.warning("ticktrace: metrics are not served on a port of their own: %s", error.problems[0])
         else:
             self.server = server
+            _log.info("ticktrace: metrics are served at %s", server.url)
 
     def served_elsewhere(self, settings: Settings) -> None:
         """The application serves the metrics; a port of their own is closed unless it was asked for."""

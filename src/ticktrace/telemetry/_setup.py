@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import multiprocessing.util
 import os
 import signal
 import threading
@@ -103,6 +104,9 @@ def setup_telemetry(
             telemetry.undo_at_shutdown(_flush_on_sigterm(telemetry))
         if not _at_exit_registered:
             atexit.register(_at_exit)
+            multiprocessing.util.register_after_fork(
+                _finish_with_multiprocessing, _finish_with_multiprocessing
+            )
             _at_exit_registered = True
         _current = telemetry
         return telemetry
@@ -164,14 +168,20 @@ def _flush_on_sigterm(telemetry: Telemetry) -> Callable[[], None]:
         )
         return nothing
     previous = signal.getsignal(signal.SIGTERM)
+    if previous is None:  # installed by other means than Python's; it could not be put back
+        _log.warning("ticktrace: shutdown.on_sigterm cannot join the handler that is already there")
+        return nothing
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        telemetry.shutdown()
-        if callable(previous):
-            previous(number, frame)
-        elif previous == signal.SIG_DFL:
-            signal.signal(number, signal.SIG_DFL)
+    def handle(number: int, _frame: FrameType | None) -> None:
+        # The main thread may hold a lock that shutting down needs, so it must go on: another thread shuts down and then
+        # sends the signal again, to whatever would have received it. A second signal in between does so at once.
+        signal.signal(number, previous)
+
+        def finish() -> None:
+            telemetry.shutdown()
             os.kill(os.getpid(), number)
+
+        threading.Thread(target=finish, name="ticktrace-sigterm").start()
 
     signal.signal(signal.SIGTERM, handle)
 
@@ -183,6 +193,11 @@ def _flush_on_sigterm(telemetry: Telemetry) -> Callable[[], None]:
             signal.signal(signal.SIGTERM, previous)
 
     return undo
+
+
+def _finish_with_multiprocessing(_: object) -> None:
+    """In a child of `multiprocessing`, which ends without running what `atexit` holds."""
+    multiprocessing.util.Finalize(None, _at_exit, exitpriority=0)
 
 
 def _restart_in_child() -> None:

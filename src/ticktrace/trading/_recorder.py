@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from ticktrace import semconv
 from ticktrace.engine import BoundCounter, BoundGauge, BoundHistogram, Clock, Instruments
 from ticktrace.trading import _inline
+from ticktrace.trading._limits import Words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,38 +18,7 @@ if TYPE_CHECKING:
     from ticktrace.settings import Settings
     from ticktrace.trading._stage import Stage
 
-__all__ = ["Recorder", "WordLimit"]
-
-# Strategies, filters, risk rules, venues: words that an application chooses, of which there are few unless it errs.
-MOST_WORDS = 200
-
-
-class WordLimit:
-    """Keeps the values of a label bounded: an allow-list, or the first N that are seen; the rest is ``other``."""
-
-    def __init__(self, allowed: tuple[str, ...], most: int) -> None:
-        self._allowed = frozenset(allowed)
-        self._most = most
-        self._seen: set[str] = set()
-        self._lock = threading.Lock()
-
-    def label(self, word: str) -> str:
-        """What stands for `word` on metrics: itself within the limit, else ``other``."""
-        if self._allowed:
-            return word if word in self._allowed else semconv.OTHER
-        if word in self._seen:
-            return word
-        with self._lock:
-            if word in self._seen:
-                return word
-            if len(self._seen) >= self._most:
-                return semconv.OTHER
-            self._seen.add(word)
-            return word
-
-    def reset_lock(self) -> None:
-        """In a forked child, where a thread that held the lock does not exist."""
-        self._lock = threading.Lock()
+__all__ = ["Recorder"]
 
 
 class Recorder:
@@ -62,6 +31,7 @@ class Recorder:
         now: the clock's monotonic reading, without a step in between.
         enter: how a stage begins on the engine in force.
         leave: how it ends.
+        words: what may stand on metrics.
         market_now: "now" of the market, Unix seconds; a replay has its own.
         labels: attributes that every metric and span carries, such as the mode.
     """
@@ -77,11 +47,7 @@ class Recorder:
         self.enter: Callable[[Stage], None] = _inline.enter
         self.leave: Callable[[Stage, BaseException | None], None] = _inline.leave
         self.market_now: Callable[[], float] | None = None if settings.mode == "backtest" else time.time
-        self.symbols: WordLimit = WordLimit(settings.trading.symbols, settings.trading.max_symbols)
-        self.strategies: WordLimit = WordLimit((), MOST_WORDS)
-        self.filters: WordLimit = WordLimit((), MOST_WORDS)
-        self.rules: WordLimit = WordLimit((), MOST_WORDS)
-        self.venues: WordLimit = WordLimit((), MOST_WORDS)
+        self.words: Words = Words(settings.trading.symbols, settings.trading.max_symbols)
         self.labels: dict[str, Any] = {semconv.ENGINE_MODE: settings.mode}
         self._instruments = instruments
         # Handles live exactly as long as the recorder; each set of labels is resolved once.
@@ -89,8 +55,7 @@ class Recorder:
 
     def attached(self) -> None:
         """An engine was attached to the instruments; in a forked child, locks may be held by threads that are gone."""
-        for words in (self.symbols, self.strategies, self.filters, self.rules, self.venues):
-            words.reset_lock()
+        self.words.reset_locks()
 
     def _keep(self, method: Callable[..., Any], name: str, labels: Mapping[str, Any]) -> Any:
         key = (name, *labels.items())

@@ -17,6 +17,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status
 
 from ticktrace.engine import report
+from ticktrace.semconv import ERROR_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -76,11 +77,12 @@ class Stage:
         span: the OTel span; the invalid span before the block and while telemetry is off.
         started: monotonic clock at entry, ns; 0 before.
         ended: monotonic clock at exit, ns; 0 while the block runs.
+        failed: the class of the exception that the block raised, or None.
         offset: what makes wall-clock time of monotonic readings, ns; one for a whole trace.
         token: what restores the context that was current before the block.
     """
 
-    __slots__ = ("ended", "offset", "recorder", "span", "started", "token")
+    __slots__ = ("ended", "failed", "offset", "recorder", "span", "started", "token")
 
     found_by_decorators: ClassVar[bool] = False
 
@@ -91,6 +93,7 @@ class Stage:
         self.span: Span = INVALID_SPAN
         self.started: int = 0
         self.ended: int = 0
+        self.failed: str | None = None
 
     # What a kind of stage tells.
 
@@ -121,6 +124,12 @@ class Stage:
 
     # What all stages share.
 
+    def with_error(self, labels: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The labels of a duration: with ``error.type`` when the block raised."""
+        if self.failed is None:
+            return labels
+        return {**labels, ERROR_TYPE: self.recorder.words.errors.label(self.failed)}
+
     def __enter__(self) -> Self:
         recorder = self.recorder
         self.started = recorder.now()
@@ -136,6 +145,8 @@ class Stage:
     ) -> None:
         recorder = self.recorder
         self.ended = recorder.now()
+        if isinstance(error, Exception):
+            self.failed = type(error).__qualname__
         if self.token is not None:  # else telemetry is off, or was when the block began
             try:
                 recorder.leave(self, error)

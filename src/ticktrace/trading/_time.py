@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from math import isfinite
 
-__all__ = ["Timestamp", "iso_utc", "timeframe_seconds", "unix_seconds"]
+from ticktrace.engine import warn_once
+
+__all__ = ["Timestamp", "iso_utc", "timeframe_seconds", "unix_seconds", "usable_seconds"]
 
 Timestamp = datetime | int | float
 """An aware datetime, or a Unix time in s, ms, µs or ns; the unit is told by magnitude."""
@@ -35,6 +38,18 @@ def unix_seconds(time: Timestamp) -> float:
     if time < _NANOSECONDS_FROM:
         return time / 1e6
     return time / 1e9
+
+
+def usable_seconds(time: Timestamp | None) -> float | None:
+    """Unix seconds of a time; None for none, and, said once a minute, for what names no moment."""
+    if time is None:
+        return None
+    try:
+        seconds = unix_seconds(time)
+    except (ValueError, TypeError, OverflowError) as error:
+        warn_once("time", "ticktrace: a time was left out: %s", error)
+        return None
+    return seconds if isfinite(seconds) else None
 
 
 def iso_utc(seconds: float) -> str:

@@ -1,28 +1,35 @@
-"""Words of the vocabulary, as applications spell them."""
+"""Words of the vocabulary, as applications and venues spell them."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
+from ticktrace import semconv
 from ticktrace.engine import warn_once
+
+if TYPE_CHECKING:
+    from enum import StrEnum
 
 __all__ = ["known"]
 
-E = TypeVar("E", bound=StrEnum)
 
+def known(kind: type[StrEnum], word: str) -> str:
+    """The word of an enumeration that `word` stands for, whatever its case (``BUY``, ``STOP_LIMIT``, ``stop-limit``).
 
-def known(kind: type[E], value: str, otherwise: E) -> E:
-    """`value` as a member of an enumeration; one that is none becomes `otherwise`, and that is said."""
+    One that is none becomes ``other``, and that is said: a word that an application invents must not make a series, and
+    must not pass for another one.
+    """
+    spelled = str(word).strip().lower().replace("-", "_").replace(" ", "_")
     try:
-        return kind(value)
+        return kind(spelled).value
     except ValueError:
-        warn_once(
-            f"{kind.__name__}={value!s:.40}",
-            "ticktrace: %r is not a %s and is recorded as %r; known: %s",
-            value,
-            kind.__name__,
-            str(otherwise),
-            ", ".join(kind),
-        )
-        return otherwise
+        if spelled != semconv.OTHER:
+            warn_once(
+                f"{kind.__name__}={spelled:.40}",
+                "ticktrace: %r is not one of %s and is recorded as %r; known: %s",
+                word,
+                kind.__name__,
+                semconv.OTHER,
+                ", ".join(kind),
+            )
+        return semconv.OTHER

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ticktrace import semconv
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
-from ticktrace.trading._time import Timestamp, iso_utc, unix_seconds
+from ticktrace.trading._time import Timestamp, iso_utc, usable_seconds
 from ticktrace.trading.signal import Signal
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Candle(Stage):
     ``trading.candle.last_close.timestamp`` and ``trading.candles.processed``.
     """
 
-    __slots__ = ("_context", "_events", "_received", "_step", "close_time", "market", "open_time")
+    __slots__ = ("_context", "_events", "_received", "_step", "_times", "close_time", "market", "open_time")
 
     found_by_decorators = True
 
@@ -45,6 +45,7 @@ class Candle(Stage):
         self._context = context
         self._received: float | None = None
         self._step = 0
+        self._times: tuple[float | None, float | None] | None = None
         self._events: list[StageEvent] | None = None
 
     def signal(self, strategy: str) -> Signal:
@@ -66,16 +67,20 @@ class Candle(Stage):
         self.market.arrivals.append(self)
 
     def times(self) -> tuple[float | None, float | None]:
-        """When the bar opened and closed, Unix seconds; each follows from the other by the timeframe."""
-        opened = None if self.open_time is None else unix_seconds(self.open_time)
-        closed = None if self.close_time is None else unix_seconds(self.close_time)
-        period = self.market.seconds
-        if period is not None:
-            if opened is None and closed is not None:
-                opened = closed - period
-            elif closed is None and opened is not None:
-                closed = opened + period
-        return opened, closed
+        """When the bar opened and closed, Unix seconds; each follows from the other by the timeframe.
+
+        A time that names no moment (a naive datetime, a text) is said and left out.
+        """
+        if self._times is None:
+            opened, closed = usable_seconds(self.open_time), usable_seconds(self.close_time)
+            period = self.market.seconds
+            if period is not None:
+                if opened is None and closed is not None:
+                    opened = closed - period
+                elif closed is None and opened is not None:
+                    closed = opened + period
+            self._times = opened, closed
+        return self._times
 
     def arrived(self, step: int) -> None:
         """The market says how many bars are missing before this one; -1 for one that is not newer than the last."""
@@ -118,5 +123,9 @@ class Candle(Stage):
             if closed is not None:
                 # A clock behind the venue's would make it negative, which no histogram of durations takes.
                 observe(handles.delay, max(0.0, self._received - closed))
-        observe(handles.processing, (self.ended - self.started) * 1e-9)
+        processing = handles.processing
+        if self.failed is not None:
+            labels = self.with_error(self.market.labels)
+            processing = self.recorder.histogram("candle.processing.duration", labels)
+        observe(processing, (self.ended - self.started) * 1e-9)
         handles.processed.add(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import operator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -49,10 +50,13 @@ def judge(value: Number, threshold: Number, comparison: str) -> bool:
 
 
 def attribute_number(value: Number) -> float | int | str:
-    """A number as a span attribute. A Decimal becomes a string, so that it keeps its digits."""
+    """A number as a span attribute. A Decimal becomes a string, so that it keeps its digits; numpy's become Python's."""
     if isinstance(value, Decimal):
         return format(value, "f") if value.is_finite() else str(value)
-    return value
+    other: object = value  # what a caller really passes: numpy's numbers, or something that is none
+    if isinstance(other, numbers.Integral):
+        return int(other)
+    return float(other) if isinstance(other, numbers.Real) else str(other)
 
 
 def exact(number: Number) -> Decimal:

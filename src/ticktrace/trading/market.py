@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import threading
@@ -93,11 +92,17 @@ class Market:
                 symbol,
             )
         self.labels: dict[str, Any] = {
-            semconv.VENUE: recorder.venues.label(venue),
-            semconv.SYMBOL: recorder.symbols.label(symbol),
+            semconv.VENUE: recorder.words.venues.label(venue),
+            semconv.SYMBOL: recorder.words.symbols.label(symbol),
+            semconv.TIMEFRAME: recorder.words.timeframes.label(timeframe),
+        }
+        self.span_attributes: dict[str, Any] = {
+            **recorder.labels,
+            **self.labels,
+            semconv.VENUE: venue,
+            semconv.SYMBOL: symbol,
             semconv.TIMEFRAME: timeframe,
         }
-        self.span_attributes: dict[str, Any] = {**recorder.labels, **self.labels, semconv.SYMBOL: symbol}
         self.candle_span_name: str = f"{semconv.SPAN_CANDLE} {timeframe}"
         self.handles: _Handles = _Handles(
             processing=recorder.histogram("candle.processing.duration", self.labels),
@@ -114,7 +119,7 @@ class Market:
         """The labels of a strategy's instruments in this market; kept, so that they are made once."""
         labels = self._strategies.get(strategy)
         if labels is None:
-            named = self.recorder.strategies.label(strategy)
+            named = self.recorder.words.strategies.label(strategy)
             labels = {**self.labels, semconv.STRATEGY_NAME: named}
             if named == strategy:  # beyond the limit nothing is kept
                 self._strategies[strategy] = labels
@@ -154,9 +159,13 @@ class Market:
         Args:
             reason: closed, timeout, stale, network, shutdown or other.
         """
-        cause = known(semconv.DisconnectReason, reason, semconv.DisconnectReason.OTHER).value
+        cause = known(semconv.DisconnectReason, reason)
         labels = {**self.labels, semconv.DISCONNECT_REASON: cause}
         self.recorder.counter("stream.disconnects", labels).add(1)
+
+    def reset_lock(self) -> None:
+        """In a forked child, where a thread that held the lock does not exist."""
+        self._settling = threading.Lock()
 
     def settle_arrivals(self) -> None:
         """Tell each bar that has come what is missing before it, in the order in which they came.
@@ -168,12 +177,9 @@ class Market:
         with self._settling:
             while self.arrivals:
                 candle = self.arrivals.popleft()
-                with contextlib.suppress(
-                    ValueError, TypeError
-                ):  # unusable times were reported when the bar came
-                    _, closed = candle.times()
-                    if closed is not None:
-                        candle.arrived(self._step_to(closed))
+                _, closed = candle.times()
+                if closed is not None:
+                    candle.arrived(self._step_to(closed))
 
     def _step_to(self, closed: float) -> int:
         last = self._last_close

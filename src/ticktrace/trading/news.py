@@ -38,7 +38,7 @@ class News(Stage):
     def span_start(self) -> SpanStart:
         """The span, with the order's labels and a link to it."""
         order = self.order
-        attributes = {**order.labels, **self._attributes}
+        attributes = {**order.span_attributes, **self._attributes}
         if order.order_id is not None:
             attributes[semconv.ORDER_ID] = order.order_id
         context = order.span.get_span_context()
@@ -86,7 +86,7 @@ class Fill(News):
         recorder, labels = self.recorder, order.labels
         fills = {**labels, semconv.ORDER_STATUS: self._status_after.value}
         recorder.counter("order.fills", fills).add(1)
-        if order.expected_price is not None:
+        if order.expected_price is not None and order.side != semconv.OTHER:
             expected, price = exact(order.expected_price), exact(self._price)
             worse = price - expected if order.side == semconv.Side.BUY else expected - price
             observe(recorder.histogram("slippage.amount", labels), float(worse))

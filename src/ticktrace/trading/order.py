@@ -111,6 +111,17 @@ class Order(Stage):
         return {**self.signal.labels, semconv.ORDER_SIDE: self.side, semconv.ORDER_TYPE: self.type}
 
     @property
+    def span_attributes(self) -> dict[str, Any]:
+        """What its spans say of it, the symbol in full."""
+        signal = self.signal
+        return {
+            **signal.market.span_attributes,
+            semconv.STRATEGY_NAME: signal.strategy,
+            semconv.ORDER_SIDE: self.side,
+            semconv.ORDER_TYPE: self.type,
+        }
+
+    @property
     def _open_orders(self) -> OpenOrders:
         return self.signal.market.trading.open_orders
 
@@ -197,7 +208,7 @@ class Order(Stage):
             self._reject(reason, message, None)
 
     def _reject(self, reason: str, message: str, error_type: str | None, at: int | None = None) -> None:
-        cause = known(semconv.OrderRejectReason, reason, semconv.OrderRejectReason.OTHER).value
+        cause = known(semconv.OrderRejectReason, reason)
         attributes = {semconv.ORDER_REJECT_REASON: cause}
         if error_type:
             attributes[semconv.ERROR_TYPE] = error_type
@@ -228,7 +239,9 @@ class Order(Stage):
             self._end_attributes = {semconv.ORDER_STATUS: status.value, **attributes}
             if message:
                 self._end_attributes[semconv.REJECT_MESSAGE] = str(message)
-            self._open_orders.discard(self)
+            if attributes.get(semconv.ORDER_REJECT_REASON) != semconv.OrderRejectReason.NETWORK:
+                # After a timeout nobody knows whether the venue has the order: a fill may still come.
+                self._open_orders.discard(self)
             if self.ended and at is None:
                 with News(
                     self, f"{semconv.SPAN_ORDER} {status.value}", self._end_attributes, self._verdict()
@@ -246,8 +259,8 @@ class Order(Stage):
 
     def entering(self) -> None:
         """Check the words that become labels, and let the order be found by the bot's own id."""
-        self.side = known(semconv.Side, self.side, semconv.Side.BUY).value
-        self.type = known(semconv.OrderType, self.type, semconv.OrderType.MARKET).value
+        self.side = known(semconv.Side, self.side)
+        self.type = known(semconv.OrderType, self.type)
         if self.client_id is not None:
             self.client_id = str(self.client_id)
             self._open_orders.add(self.client_id, self)
@@ -265,14 +278,7 @@ class Order(Stage):
 
     def span_start(self) -> SpanStart:
         """The span, with what was ordered."""
-        signal = self.signal
-        attributes = {
-            **signal.market.span_attributes,
-            semconv.STRATEGY_NAME: signal.strategy,
-            semconv.ORDER_SIDE: self.side,
-            semconv.ORDER_TYPE: self.type,
-            semconv.ORDER_QUANTITY: attribute_number(self.quantity),
-        }
+        attributes = {**self.span_attributes, semconv.ORDER_QUANTITY: attribute_number(self.quantity)}
         if self.expected_price is not None:
             attributes[semconv.ORDER_EXPECTED_PRICE] = attribute_number(self.expected_price)
         if self.client_id is not None:

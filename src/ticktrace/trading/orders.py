@@ -16,7 +16,7 @@ _RATIO_WINDOW = 100
 
 
 class OpenOrders:
-    """Open orders by venue id and by the bot's own id, at most as many as the settings allow.
+    """Open orders, found by venue id or by the bot's own id; at most as many as the settings allow.
 
     When there are more, the oldest is forgotten and counted in ``ticktrace.dropped``: its later fills are then recorded
     nowhere, which beats a bot that grows.
@@ -26,30 +26,45 @@ class OpenOrders:
         self._recorder = recorder
         self._most = most
         self._lock = threading.Lock()
-        self._orders: OrderedDict[str, Order] = OrderedDict()
+        self._by_id: dict[str, Order] = {}
+        self._ids: OrderedDict[Order, list[str]] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._orders)
+        return len(self._ids)
 
     def add(self, order_id: str, order: Order) -> None:
         """Let `order` be found by `order_id`."""
         with self._lock:
-            self._orders[order_id] = order
-            self._orders.move_to_end(order_id)
-            forgotten = len(self._orders) > self._most and self._orders.popitem(last=False)
-        if forgotten:
+            self._forget_id(order_id)
+            self._by_id[order_id] = order
+            self._ids.setdefault(order, []).append(order_id)
+            full = len(self._ids) > self._most
+            if full:
+                self._forget(next(iter(self._ids)))
+        if full:
             self._recorder.dropped("open_orders", "full").add(1)
 
     def get(self, order_id: str) -> Order | None:
         """The open order of that id, or None."""
-        return self._orders.get(order_id)
+        return self._by_id.get(order_id)
 
     def discard(self, order: Order) -> None:
         """Forget an order that is done."""
         with self._lock:
-            for order_id in (order.order_id, order.client_id):
-                if order_id is not None and self._orders.get(order_id) is order:
-                    del self._orders[order_id]
+            self._forget(order)
+
+    def _forget(self, order: Order) -> None:
+        for order_id in self._ids.pop(order, ()):
+            del self._by_id[order_id]
+
+    def _forget_id(self, order_id: str) -> None:
+        """An id that is used again belongs to the newer order."""
+        before = self._by_id.pop(order_id, None)
+        if before is not None:
+            ids = self._ids[before]
+            ids.remove(order_id)
+            if not ids:
+                del self._ids[before]
 
 
 class RejectRatio:

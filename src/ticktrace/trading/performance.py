@@ -45,11 +45,11 @@ class Performance:
             r_multiple: profit or loss in units of the risk taken at entry.
         """
         recorder = self._recorder
-        labels: dict[str, Any] = {semconv.STRATEGY_NAME: recorder.strategies.label(strategy)}
+        labels: dict[str, Any] = {semconv.STRATEGY_NAME: recorder.words.strategies.label(strategy)}
         if symbol is not None:
-            labels[semconv.SYMBOL] = recorder.symbols.label(symbol)
+            labels[semconv.SYMBOL] = recorder.words.symbols.label(symbol)
         if venue is not None:
-            labels[semconv.VENUE] = recorder.venues.label(venue)
+            labels[semconv.VENUE] = recorder.words.venues.label(venue)
         recorder.histogram("trade.profit_loss", labels).record(float(profit_loss))
         if holding_seconds is not None:
             recorder.histogram("position.holding.duration", labels).record(holding_seconds)
@@ -82,7 +82,9 @@ class Performance:
             profit_factor: gross profit over gross loss.
         """
         labels = (
-            {} if strategy is None else {semconv.STRATEGY_NAME: self._recorder.strategies.label(strategy)}
+            {}
+            if strategy is None
+            else {semconv.STRATEGY_NAME: self._recorder.words.strategies.label(strategy)}
         )
         for name, figure in (
             ("pnl.realized", realized),

@@ -39,7 +39,7 @@ class Risk:
         recorder = self._recorder
         if recorder.enabled:
             try:
-                labels: dict[str, Any] = {semconv.RISK_RULE: recorder.rules.label(rule)}
+                labels: dict[str, Any] = {semconv.RISK_RULE: recorder.words.rules.label(rule)}
                 recorder.counter("risk.checks", labels).add(1)
                 if not passed:
                     recorder.counter("risk.checks.failed", labels).add(1)

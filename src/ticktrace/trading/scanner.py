@@ -28,7 +28,7 @@ class Scan(Stage):
 
     def __init__(self, recorder: Recorder, name: str) -> None:
         super().__init__(recorder)
-        self._labels = {semconv.SCANNER_NAME: name}
+        self._labels = {semconv.SCANNER_NAME: recorder.words.scanners.label(name)}
 
     def span_start(self) -> SpanStart:
         """The span, with the scanner's name."""
@@ -37,7 +37,7 @@ class Scan(Stage):
 
     def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
         """Record how long it took."""
-        histogram = self.recorder.histogram("scanner.scan.duration", self._labels)
+        histogram = self.recorder.histogram("scanner.scan.duration", self.with_error(self._labels))
         observe(histogram, (self.ended - self.started) * 1e-9)
 
     @contained(None)
@@ -48,7 +48,7 @@ class Scan(Stage):
     @contained(None)
     def filtered(self, filter_name: str, symbols: int = 1) -> None:
         """So many symbols were kept out by a filter, one of few."""
-        labels = {**self._labels, semconv.FILTER_NAME: self.recorder.filters.label(filter_name)}
+        labels = {**self._labels, semconv.FILTER_NAME: self.recorder.words.filters.label(filter_name)}
         self.recorder.counter("scanner.filtered", labels).add(symbols)
 
     @contained(None)

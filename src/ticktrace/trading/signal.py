@@ -249,10 +249,10 @@ class Signal(Stage):
         return attributes
 
     def _known_type(self) -> str:
-        return known(semconv.SignalType, self.type, semconv.SignalType.NONE).value
+        return known(semconv.SignalType, self.type)
 
     def _known_reason(self) -> str:
-        return known(semconv.SignalRejectReason, self.rejected or "", semconv.SignalRejectReason.OTHER).value
+        return known(semconv.SignalRejectReason, self.rejected or semconv.OTHER)
 
     def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
         """Record the signal's instruments; what came after the block was recorded when it came."""
@@ -265,27 +265,28 @@ class Signal(Stage):
             self._measure_rejection()
         if 0 < self._decided_at <= ended:
             self._measure_decision(observe)
-        generation = self.recorder.histogram("signal.generation.duration", self.labels)
+        generation = self.recorder.histogram("signal.generation.duration", self.with_error(self.labels))
         observe(generation, (ended - self.started) * 1e-9)
 
     @contained(None)
     def _measure_check(self, check: Check) -> None:
         verdict = check.verdict(self.recorder.settings.trading.near_miss_margin).value
-        name = self.recorder.filters.label(check.name)
+        name = self.recorder.words.filters.label(check.name)
         labels = {**self.labels, semconv.FILTER_NAME: name, semconv.FILTER_RESULT: verdict}
         self.recorder.counter("filter.evaluations", labels).add(1)
 
     def _measure_emission(self, observe: Callable[[BoundHistogram, float], None]) -> None:
-        labels = self.labels
-        counter = self.recorder.counter(
-            "signals.generated", {**labels, semconv.SIGNAL_TYPE: self._known_type()}
-        )
-        counter.add(1)
+        labels = {**self.labels, semconv.SIGNAL_TYPE: self._known_type()}
+        self.recorder.counter("signals.generated", labels).add(1)
         if self._confidence is not None:
             observe(self.recorder.histogram("signal.confidence", labels), float(self._confidence))
 
     def _measure_rejection(self) -> None:
-        labels = {**self.labels, semconv.SIGNAL_REJECT_REASON: self._known_reason()}
+        labels = {
+            **self.labels,
+            semconv.SIGNAL_TYPE: self._known_type(),
+            semconv.SIGNAL_REJECT_REASON: self._known_reason(),
+        }
         self.recorder.counter("signals.rejected", labels).add(1)
 
     def _measure_decision(self, observe: Callable[[BoundHistogram, float], None]) -> None:

@@ -187,9 +187,12 @@ class Trading:
             self._recorder.dropped("open_orders", "unknown_order").add(1)
         return order
 
-    def forget_open_orders(self) -> None:
+    def start_afresh(self) -> None:
         """In a forked child: the parent's orders are the parent's to follow, and its locks may be held for ever."""
         self.open_orders = OpenOrders(self._recorder, self._recorder.settings.trading.open_orders)
+        self._ratios = {}
+        for market in self._markets.values():
+            market.reset_lock()
 
     def reject_ratio(self, venue: str) -> RejectRatio:
         """The running share of rejected orders of a venue."""

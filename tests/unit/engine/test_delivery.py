@@ -11,6 +11,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.util._importlib_metadata import EntryPoint
 
+from support.captured import Captured
 from ticktrace.engine.attendant import Attendant, Deadline, wait_for_all
 from ticktrace.exporters import _registry as registry
 
@@ -149,6 +150,7 @@ def test_a_queue_that_overflows_is_counted(
     assert telemetry.shutdown() is False
     lost = 2_000 - sum(delivered)
     assert lost > 0
+    assert Captured(telemetry).value("ticktrace.dropped", ticktrace__drop__reason="queue_full") == lost
     assert f"{lost} of 2000 spans did not reach misbehaving" in caplog.text
 
 

@@ -233,13 +233,35 @@ def test_an_unreadable_timeframe_is_said_and_turns_gaps_off(
     assert "timeframe 'sometimes' of Y" in caplog.text
 
 
-def test_a_naive_time_is_contained(btc: Market, caplog: pytest.LogCaptureFixture) -> None:
-    """Wrong input must be heard of without breaking the bot."""
-    ran = False
-    with btc.candle(close_time=datetime(2024, 1, 1)):  # noqa: DTZ001  the mistake under test
-        ran = True
-    assert ran
-    assert "no time zone" in caplog.text
+@pytest.mark.parametrize(
+    "time",
+    [datetime(2024, 1, 1), "yesterday", float("nan"), object()],  # noqa: DTZ001  the mistake under test
+    ids=["naive", "text", "nan", "object"],
+)
+def test_a_time_that_names_no_moment_is_left_out(captured: Captured, btc: Market, time: Any) -> None:
+    with btc.candle(close_time=time):
+        pass
+    assert "trading.candle.close_time" not in (captured.span("candle 1m").attributes or {})
+    assert captured.value("trading.candles.processed") == 1
+
+
+async def test_bars_of_one_market_may_end_in_any_order(captured: Captured, btc: Market) -> None:
+    first_may_end = asyncio.Event()
+
+    async def first() -> None:
+        async with btc.candle(close_time=CLOSE):
+            await first_may_end.wait()
+
+    async def second() -> None:
+        async with btc.candle(close_time=CLOSE + 60):
+            pass
+        first_may_end.set()
+
+    with btc.candle(close_time=CLOSE - 60):
+        pass
+    await asyncio.gather(first(), second())
+    assert captured.value("trading.candle.gaps") == 0
+    assert [span.events for span in captured.named("candle 1m")] == [(), (), ()]
 
 
 def test_streams_tell_of_life_and_death(captured: Captured, btc: Market) -> None:

@@ -265,3 +265,65 @@ def test_many_orders_leave_nothing_behind(telemetry: Telemetry) -> None:
             order.acknowledged(f"A{number}")
             order.filled(price=1, quantity=1)
     assert len(telemetry.trading.open_orders) == 0
+
+
+@pytest.mark.parametrize(("spelled", "meant"), [("SELL", "sell"), ("Buy", "buy"), (" sell ", "sell")])
+def test_a_side_is_read_in_any_case(
+    telemetry: Telemetry, captured: Captured, spelled: str, meant: str
+) -> None:
+    with ordering(telemetry, side=spelled, type="STOP_LIMIT") as order:
+        order.filled(price=101, quantity=1)
+    assert captured.span(f"order {meant}")
+    assert captured.value("trading.orders.submitted", trading__order__type="stop_limit") == 1
+    assert captured.sum("trading.slippage.bps") == pytest.approx(100 if meant == "buy" else -100)
+
+
+def test_an_unknown_side_passes_for_none_of_the_known(telemetry: Telemetry, captured: Captured) -> None:
+    with ordering(telemetry, side="upwards") as order:
+        order.filled(price=101, quantity=1)
+    assert captured.value("trading.orders.submitted", trading__order__side="other") == 1
+    assert captured.points("trading.slippage.bps") == []
+
+
+def test_a_fill_after_a_timeout_still_finds_its_order(telemetry: Telemetry, captured: Captured) -> None:
+    """After a timeout nobody knows whether the venue has the order."""
+    with pytest.raises(TimeoutError), ordering(telemetry, client_id="mine"):
+        raise TimeoutError
+    telemetry.trading.fill("mine", price=100, quantity=1)
+    assert captured.value("trading.orders.rejected", trading__order__reject__reason="network") == 1
+    assert captured.value("trading.trades.executed") == 1
+    assert captured.span("fill").links
+
+
+def test_a_fill_names_the_symbol_in_full(start: Callable[..., Telemetry]) -> None:
+    telemetry = start(trading={"symbols": ["ETH"]}, mode="paper")
+    with ordering(telemetry) as order:
+        order.filled(price=100, quantity=1)
+    captured = Captured(telemetry)
+    attributes = dict(captured.span("fill").attributes or {})
+    assert attributes["trading.symbol"] == "BTC/USDT"
+    assert attributes["trading.engine.mode"] == "paper"
+    assert captured.value("trading.trades.executed", trading__symbol="other") == 1
+
+
+def test_news_after_the_end_of_an_order_changes_nothing(telemetry: Telemetry, captured: Captured) -> None:
+    with ordering(telemetry) as order:
+        order.acknowledged("A1")
+        order.acknowledged("A1")
+        order.filled(price=100, quantity=1)
+    order.canceled()
+    order.rejected("other")
+    assert order.status == "filled"
+    assert captured.count("trading.order.submit.duration") == 1
+    assert captured.points("trading.orders.rejected") == []
+
+
+def test_an_id_that_a_venue_uses_again_belongs_to_the_newer_order(telemetry: Telemetry) -> None:
+    with ordering(telemetry) as first:
+        first.acknowledged("A1")
+    with ordering(telemetry) as second:
+        second.acknowledged("A1")
+    assert telemetry.trading.order("A1") is second
+    first.canceled()
+    assert telemetry.trading.order("A1") is second
+    assert len(telemetry.trading.open_orders) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from support.captured import Captured
@@ -126,7 +127,7 @@ def test_an_unknown_reason_becomes_other_and_is_said(
     with btc.candle(close_time=CLOSE) as candle, candle.signal("momentum") as signal:
         signal.reject("the moon was full")
     assert captured.value("trading.signals.rejected", trading__signal__reject__reason="other") == 1
-    assert "'the moon was full' is not a SignalRejectReason" in caplog.text
+    assert "'the moon was full' is not one of SignalRejectReason" in caplog.text
 
 
 def test_a_strategy_decorator_makes_a_signal_of_the_current_candle(
@@ -154,3 +155,60 @@ async def test_an_async_strategy_decorator(telemetry: Telemetry, captured: Captu
     with btc.candle(close_time=CLOSE):
         assert await retest() == "retest"
     assert captured.value("trading.signals.generated", trading__signal__type="short") == 1
+
+
+def test_words_are_read_in_any_case(
+    captured: Captured, btc: Market, caplog: pytest.LogCaptureFixture
+) -> None:
+    with btc.candle(close_time=CLOSE) as candle, candle.signal("momentum") as signal:
+        signal.emit("EXIT-LONG")
+        signal.reject("Max Open Trades")
+    assert captured.value("trading.signals.generated", trading__signal__type="exit_long") == 1
+    assert (
+        captured.value(
+            "trading.signals.rejected",
+            trading__signal__reject__reason="max_open_trades",
+            trading__signal__type="exit_long",
+        )
+        == 1
+    )
+    assert caplog.records == []
+
+
+def test_numpy_numbers_are_numbers(captured: Captured, btc: Market) -> None:
+    numpy_value: Any = np.float32(2.5)
+    numpy_threshold: Any = np.int64(2)
+    with btc.candle(close_time=CLOSE) as candle, candle.signal("momentum") as signal:
+        assert signal.check("volume", value=numpy_value, threshold=numpy_threshold)
+    attributes = dict(captured.span("signal momentum").events[0].attributes or {})
+    assert (attributes["trading.filter.value"], attributes["trading.filter.threshold"]) == (2.5, 2)
+
+
+def test_what_is_no_number_fails_the_check_and_not_the_bot(captured: Captured, btc: Market) -> None:
+    nothing: Any = None
+    with btc.candle(close_time=CLOSE) as candle, candle.signal("momentum") as signal:
+        assert not signal.check("volume", value=nothing, threshold=1)
+    assert captured.value("trading.filter.evaluations", trading__filter__result="fail") == 1
+
+
+def test_words_that_an_application_invents_without_end_make_few_series(
+    captured: Captured, btc: Market
+) -> None:
+    with btc.candle(close_time=CLOSE) as candle:
+        for number in range(1_000):
+            with candle.signal(f"strategy {number}"):
+                pass
+    points = captured.points("trading.signal.generation.duration")
+    assert len(points) == 201
+    assert captured.count("trading.signal.generation.duration", trading__strategy__name="other") == 800
+
+
+def test_a_failed_evaluation_says_so_on_its_duration(captured: Captured, btc: Market) -> None:
+    def fail() -> None:
+        with btc.candle(close_time=CLOSE) as candle, candle.signal("momentum"):
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert captured.count("trading.signal.generation.duration", error__type="KeyError") == 1
+    assert captured.count("trading.candle.processing.duration", error__type="KeyError") == 1
