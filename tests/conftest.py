@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ticktrace import Telemetry, current_telemetry, setup_telemetry
+from ticktrace.engine import barrier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
         if name.startswith(OURS) and not name.startswith("TICKTRACE_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(barrier, "_last_said", {})  # else what one test has been told, another is not
     yield
     running = current_telemetry()
     if running is not None:

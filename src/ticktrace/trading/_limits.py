@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from ticktrace import semconv
+from ticktrace.trading._words import text_of
 
 __all__ = ["WordLimit", "Words"]
 
@@ -23,6 +24,7 @@ class WordLimit:
 
     def label(self, word: str) -> str:
         """What stands for `word` on metrics: itself within the limit, else ``other``."""
+        word = text_of(word)
         if self._allowed:
             return word if word in self._allowed else semconv.OTHER
         if word in self._seen:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from opentelemetry import context as otel_context
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status
 
-from ticktrace.engine import report
+from ticktrace.engine import report, warn_once
 from ticktrace.semconv import ERROR_TYPE
 
 if TYPE_CHECKING:
@@ -79,16 +79,19 @@ class Stage:
         ended: monotonic clock at exit, ns; 0 while the block runs.
         failed: the class of the exception that the block raised, or None.
         offset: what makes wall-clock time of monotonic readings, ns; one for a whole trace.
+        context: the OTel context of the block.
         token: what restores the context that was current before the block.
     """
 
-    __slots__ = ("ended", "failed", "offset", "recorder", "span", "started", "token")
+    __slots__ = ("_again", "context", "ended", "failed", "offset", "recorder", "span", "started", "token")
 
     found_by_decorators: ClassVar[bool] = False
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder: Recorder = recorder
+        self.context: Context | None = None
         self.token: Token[Context] | None = None
+        self._again = 0
         self.offset: int = 0
         self.span: Span = INVALID_SPAN
         self.started: int = 0
@@ -132,6 +135,12 @@ class Stage:
 
     def __enter__(self) -> Self:
         recorder = self.recorder
+        if self.started:
+            self._again += 1
+            warn_once(
+                "stage.again", "ticktrace: a %s was entered again; make one for each use", type(self).__name__
+            )
+            return self
         self.started = recorder.now()
         if recorder.enabled:
             try:
@@ -144,6 +153,11 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         recorder = self.recorder
+        if self._again:
+            self._again -= 1
+            return
+        if self.ended or not self.started:
+            return
         self.ended = recorder.now()
         if isinstance(error, Exception):
             self.failed = type(error).__qualname__

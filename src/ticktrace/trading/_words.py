@@ -10,7 +10,15 @@ from ticktrace.engine import warn_once
 if TYPE_CHECKING:
     from enum import StrEnum
 
-__all__ = ["known"]
+__all__ = ["known", "text_of"]
+
+
+def text_of(value: object) -> str:
+    """What a value says of itself; the name of its class where it cannot even say that."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001  a __str__ of somebody else's
+        return type(value).__name__
 
 
 def known(kind: type[StrEnum], word: str) -> str:
@@ -19,7 +27,7 @@ def known(kind: type[StrEnum], word: str) -> str:
     One that is none becomes ``other``, and that is said: a word that an application invents must not make a series, and
     must not pass for another one.
     """
-    spelled = str(word).strip().lower().replace("-", "_").replace(" ", "_")
+    spelled = text_of(word).strip().lower().replace("-", "_").replace(" ", "_")
     try:
         return kind(spelled).value
     except ValueError:
@@ -27,7 +35,7 @@ def known(kind: type[StrEnum], word: str) -> str:
             warn_once(
                 f"{kind.__name__}={spelled:.40}",
                 "ticktrace: %r is not one of %s and is recorded as %r; known: %s",
-                word,
+                text_of(word),
                 kind.__name__,
                 semconv.OTHER,
                 ", ".join(kind),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ticktrace import semconv
+from ticktrace.engine import report
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
 from ticktrace.trading._time import Timestamp, iso_utc, usable_seconds
 from ticktrace.trading.signal import Signal
@@ -61,10 +62,13 @@ class Candle(Stage):
 
     def entering(self) -> None:
         """Note the market's present and the bar's place in the queue: both are only known now."""
+        self.market.arrivals.append(self)
         now = self.recorder.market_now
         if now is not None:
-            self._received = now()
-        self.market.arrivals.append(self)
+            try:
+                self._received = now()
+            except Exception as error:  # noqa: BLE001  a clock of the application's
+                report("market clock", error)
 
     def times(self) -> tuple[float | None, float | None]:
         """When the bar opened and closed, Unix seconds; each follows from the other by the timeframe.

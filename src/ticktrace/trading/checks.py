@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import operator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ticktrace import semconv
@@ -13,7 +14,7 @@ from ticktrace.engine import report, warn_once
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["COMPARISONS", "Check", "Number", "attribute_number", "exact", "judge"]
+__all__ = ["COMPARISONS", "Check", "Number", "attribute_number", "exact", "finite", "judge"]
 
 Number = int | float | Decimal
 
@@ -33,7 +34,7 @@ def judge(value: Number, threshold: Number, comparison: str) -> bool:
     What cannot be compared fails and is said: a comparison that is none of ``> >= < <= == !=``, a value that is no
     number. NaN passes nothing but ``!=``.
     """
-    compare = COMPARISONS.get(comparison)
+    compare = COMPARISONS.get(comparison) if isinstance(comparison, str) else None
     if compare is None:
         warn_once(
             "check.comparison",
@@ -49,19 +50,47 @@ def judge(value: Number, threshold: Number, comparison: str) -> bool:
         return False
 
 
+_MOST = 2**63  # OTLP has 64 bits for a whole number; wei have more
+
+
 def attribute_number(value: Number) -> float | int | str:
     """A number as a span attribute. A Decimal becomes a string, so that it keeps its digits; numpy's become Python's."""
     if isinstance(value, Decimal):
         return format(value, "f") if value.is_finite() else str(value)
     other: object = value  # what a caller really passes: numpy's numbers, or something that is none
     if isinstance(other, numbers.Integral):
-        return int(other)
+        whole = int(other)
+        return whole if -_MOST <= whole < _MOST else str(whole)
     return float(other) if isinstance(other, numbers.Real) else str(other)
 
 
+def finite(number: Number | None) -> float | None:
+    """A number as a float; None for none, and for what is not finite or no number, which is said."""
+    if number is None:
+        return None
+    try:
+        value = float(number)
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    if math.isfinite(value):
+        return value
+    warn_once("finite", "ticktrace: %r was left out where a finite number was due", number)
+    return None
+
+
 def exact(number: Number) -> Decimal:
-    """A number as the Decimal that prints the same; a float 0.1 is 0.1 and not its binary neighbour."""
-    return number if isinstance(number, Decimal) else Decimal(str(number))
+    """A number as the Decimal that prints the same; a float 0.1 is 0.1 and not its binary neighbour.
+
+    Raises:
+        ValueError: it is no finite number.
+    """
+    try:
+        value = number if isinstance(number, Decimal) else Decimal(str(number))
+    except InvalidOperation:
+        raise ValueError(f"{number!r} is no number") from None
+    if not value.is_finite():
+        raise ValueError(f"{number!r} is not finite")
+    return value
 
 
 class Check(NamedTuple):

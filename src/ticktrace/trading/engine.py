@@ -9,6 +9,7 @@ from opentelemetry.trace import get_current_span
 
 from ticktrace import semconv
 from ticktrace.engine import contained, warn_once
+from ticktrace.trading._words import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,9 +72,15 @@ class EngineMonitor:
         self._lock = threading.Lock()
         self.clock: Clock = recorder.clock
         self._started = self.clock.now()
-        self._legal = None if transitions is None else {key: frozenset(to) for key, to in transitions.items()}
-        self.states: tuple[str, ...] = tuple(dict.fromkeys((*states, initial)))
-        self.state: str = initial
+        self._legal = (
+            None
+            if transitions is None
+            else {
+                text_of(state): frozenset(map(text_of, following)) for state, following in transitions.items()
+            }
+        )
+        self.state: str = text_of(initial)
+        self.states: tuple[str, ...] = tuple(dict.fromkeys((*map(text_of, states), self.state)))
         self._gauges = {
             state: recorder.gauge("engine.state", {semconv.ENGINE_STATE: state}) for state in self.states
         }
@@ -95,10 +102,17 @@ class EngineMonitor:
             to: the state entered.
             reason: free text, on the span only.
         """
+        to = text_of(to)
         with self._lock:
             before, self.state = self.state, to
+            if self._recorder.enabled:
+                self._show()  # under the lock, lest two transitions at once leave two states at 1
         if self._recorder.enabled:
             self._record_transition(before, to, reason)
+
+    def reset_lock(self) -> None:
+        """In a forked child, where a thread that held the lock does not exist."""
+        self._lock = threading.Lock()
 
     @contained(None)
     def _record_transition(self, before: str, to: str, reason: str) -> None:
@@ -122,7 +136,6 @@ class EngineMonitor:
         if reason:
             attributes[semconv.ENGINE_TRANSITION_REASON] = reason
         get_current_span().add_event(semconv.EVENT_ENGINE_TRANSITION, attributes)
-        self._show()
 
     def cycle(self) -> Cycle:
         """One turn of the main loop, timed. A heartbeat is recorded at its end."""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, cast, overload
 
 from ticktrace import semconv
 from ticktrace.engine import contained, warn_once
+from ticktrace.trading._decorate import staged
 from ticktrace.trading._stage import SpanStart, Stage
 from ticktrace.trading._time import Timestamp, timeframe_seconds, unix_seconds
 from ticktrace.trading._words import known
 from ticktrace.trading.candle import Candle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.context import Context
 
@@ -31,6 +30,9 @@ R = TypeVar("R")
 
 # Only bars whose blocks never end could pile up; then the oldest are forgotten, and their gaps with them.
 _MOST_ARRIVALS = 1_000
+
+# One bar with a time in the future must not turn every later one into a latecomer.
+_BARS_THAT_CORRECT = 3
 
 
 class _Handles(NamedTuple):
@@ -80,6 +82,7 @@ class Market:
         self.seconds: int | None = timeframe_seconds(timeframe)
         self.recorder: Recorder = recorder
         self._last_close: float | None = None
+        self._behind: deque[float] = deque(maxlen=_BARS_THAT_CORRECT)
         self._strategies: dict[str, dict[str, Any]] = {}
         self._settling = threading.Lock()
         # Bars in the order in which they came; whichever of them ends first settles what they mean for each other.
@@ -183,13 +186,22 @@ class Market:
 
     def _step_to(self, closed: float) -> int:
         last = self._last_close
-        if last is not None and closed <= last:
+        if last is not None and closed <= last and not self._is_behind_for_good(closed, last):
             return -1
+        self._behind.clear()
         self._last_close = closed
         self.handles.last_close.set(closed)
         if last is None or self.seconds is None:
             return 0
         return max(0, round((closed - last) / self.seconds) - 1)
+
+    def _is_behind_for_good(self, closed: float, last: float) -> bool:
+        """Whether the newest bar was a mistake: bars that are older than it, but follow each other, keep coming."""
+        behind = self._behind
+        if closed == last or (behind and closed <= behind[-1]):
+            return False
+        behind.append(closed)
+        return len(behind) == behind.maxlen
 
     @overload
     def on_candle(self, function: Callable[P, R], /) -> Callable[P, R]: ...
@@ -217,31 +229,17 @@ class Market:
             close_time: the name under which it carries its closing time.
         """
 
+        def stage(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Candle:
+            opened = closed = None
+            for argument in (*args, *kwargs.values()):
+                opened = _field(argument, open_time)
+                closed = _field(argument, close_time)
+                if opened is not None or closed is not None:
+                    break
+            return self.candle(open_time=opened, close_time=closed)
+
         def decorate(handler: Callable[P, R]) -> Callable[P, R]:
-            def stage(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Candle:
-                opened = closed = None
-                for argument in (*args, *kwargs.values()):
-                    opened = _field(argument, open_time)
-                    closed = _field(argument, close_time)
-                    if opened is not None or closed is not None:
-                        break
-                return self.candle(open_time=opened, close_time=closed)
-
-            if inspect.iscoroutinefunction(handler):
-
-                @functools.wraps(handler)
-                async def asynchronous(*args: Any, **kwargs: Any) -> Any:
-                    with stage(args, kwargs):
-                        return await handler(*args, **kwargs)
-
-                return cast("Callable[P, R]", asynchronous)
-
-            @functools.wraps(handler)
-            def synchronous(*args: P.args, **kwargs: P.kwargs) -> R:
-                with stage(args, kwargs):
-                    return handler(*args, **kwargs)
-
-            return synchronous
+            return staged(handler, stage)
 
         return decorate if function is None else decorate(function)
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import Link, SpanKind, Status
 
 from ticktrace import semconv
+from ticktrace.engine import contained
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage
-from ticktrace.trading._time import Timestamp, unix_seconds
+from ticktrace.trading._time import Timestamp, usable_seconds
 from ticktrace.trading.checks import Number, attribute_number, exact
 
 if TYPE_CHECKING:
@@ -73,8 +74,9 @@ class Fill(News):
         }
         if fee is not None:
             attributes[semconv.FILL_FEE] = attribute_number(fee)
-        if at is not None:
-            attributes[semconv.EVENT_TIME] = round(unix_seconds(at) * 1e9)
+        happened = usable_seconds(at)
+        if happened is not None:
+            attributes[semconv.EVENT_TIME] = round(happened * 1e9)
         super().__init__(order, semconv.SPAN_FILL, attributes, None)
         self._price = price
         self._status_after = status
@@ -82,16 +84,22 @@ class Fill(News):
 
     def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
         """Record the fill, its slippage, and the trade when it is complete."""
-        order = self.order
-        recorder, labels = self.recorder, order.labels
-        fills = {**labels, semconv.ORDER_STATUS: self._status_after.value}
-        recorder.counter("order.fills", fills).add(1)
-        if order.expected_price is not None and order.side != semconv.OTHER:
-            expected, price = exact(order.expected_price), exact(self._price)
-            worse = price - expected if order.side == semconv.Side.BUY else expected - price
-            observe(recorder.histogram("slippage.amount", labels), float(worse))
-            if expected:
-                observe(recorder.histogram("slippage.bps", labels), float(worse / abs(expected) * 10_000))
+        recorder, labels = self.recorder, self.order.labels
+        recorder.counter("order.fills", {**labels, semconv.ORDER_STATUS: self._status_after.value}).add(1)
         if self._done_seconds is not None:
-            observe(recorder.histogram("order.fill.duration", labels), self._done_seconds)
             recorder.counter("trades.executed", labels).add(1)
+            observe(recorder.histogram("order.fill.duration", labels), self._done_seconds)
+        self._measure_slippage(observe, labels)
+
+    @contained(None)
+    def _measure_slippage(
+        self, observe: Callable[[BoundHistogram, float], None], labels: dict[str, Any]
+    ) -> None:
+        order = self.order
+        if order.expected_price is None or order.side == semconv.OTHER:
+            return
+        expected, price = exact(order.expected_price), exact(self._price)
+        worse = price - expected if order.side == semconv.Side.BUY else expected - price
+        observe(self.recorder.histogram("slippage.amount", labels), float(worse))
+        if expected:
+            observe(self.recorder.histogram("slippage.bps", labels), float(worse / abs(expected) * 10_000))

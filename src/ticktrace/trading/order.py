@@ -11,8 +11,8 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_contex
 from ticktrace import semconv
 from ticktrace.engine import contained
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
-from ticktrace.trading._words import known
-from ticktrace.trading.checks import Number, attribute_number, exact
+from ticktrace.trading._words import known, text_of
+from ticktrace.trading.checks import Number, attribute_number, exact, finite
 from ticktrace.trading.news import Fill, News
 from ticktrace.trading.rejects import reason_of
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Order"]
 
 _STATUS = semconv.OrderStatus
+_ALL_BUT_ROUNDING = Decimal(1) - Decimal("1e-12")
 _TERMINAL = (_STATUS.FILLED, _STATUS.REJECTED, _STATUS.CANCELED, _STATUS.EXPIRED)
 _EVENTS = {
     _STATUS.REJECTED: semconv.EVENT_ORDER_REJECTED,
@@ -52,7 +53,7 @@ class Order(Stage):
         signal: what it is sent for.
         side: buy or sell.
         type: market, limit, stop or stop_limit.
-        quantity: how much was ordered.
+        quantity: how much was ordered; None for an order by cost.
         order_id: the venue's id, once acknowledged.
         client_id: the bot's own id.
         status: where the order stands (FIX OrdStatus 39); None until it was sent.
@@ -84,7 +85,7 @@ class Order(Stage):
         *,
         side: str,
         type: str,  # noqa: A002  FIX calls it so (OrdType 40)
-        quantity: Number,
+        quantity: Number | None,
         expected_price: Number | None,
         client_id: str | None,
     ) -> None:
@@ -92,7 +93,7 @@ class Order(Stage):
         self.signal: Signal = signal
         self.side: str = side
         self.type: str = type
-        self.quantity: Number = quantity
+        self.quantity: Number | None = quantity
         self.expected_price: Number | None = expected_price
         self.client_id: str | None = client_id
         self.order_id: str | None = None
@@ -157,7 +158,7 @@ class Order(Stage):
                 return
             self._acknowledged_at = self.recorder.now()
             if order_id is not None:
-                self.order_id = str(order_id)
+                self.order_id = text_of(order_id)
                 if self.status not in _TERMINAL:
                     self._open_orders.add(self.order_id, self)
             if self.ended:
@@ -165,32 +166,45 @@ class Order(Stage):
 
     @contained(None)
     def filled(
-        self, *, price: Number, quantity: Number, fee: Number | None = None, at: Timestamp | None = None
+        self,
+        *,
+        price: Number,
+        quantity: Number,
+        fee: Number | None = None,
+        at: Timestamp | None = None,
+        complete: bool | None = None,
     ) -> None:
-        """A fill: all of the order or a part of it. The order is filled when its quantity is reached.
+        """A fill: all of the order or a part of it.
 
         Args:
             price: what was paid or received for a unit.
             quantity: how much was filled now.
             fee: what the venue took, in its currency.
             at: when it happened on the venue.
+            complete: whether nothing more will come; when left out, whether the ordered quantity is reached.
         """
         if not self.recorder.enabled:
             return
         with self._lock:
-            total = self.filled_quantity + exact(quantity)
-            done = total >= exact(self.quantity)
+            if finite(quantity) is not None:
+                self.filled_quantity += exact(quantity)
+            done = self._reached() if complete is None else complete
             first = done and self.status is not _STATUS.FILLED
             self._submit()
-            self.filled_quantity = total
             self.status = _STATUS.FILLED if done else _STATUS.PARTIALLY_FILLED
+            if done:
+                self._open_orders.discard(self)
             seconds = self._since_submission() if first else None
             with Fill(
                 self, price=price, quantity=quantity, fee=fee, at=at, status=self.status, seconds=seconds
             ):
                 pass
-            if done:
-                self._open_orders.discard(self)
+
+    def _reached(self) -> bool:
+        """Whether the fills add up to what was ordered; thirds in floats never quite do."""
+        if finite(self.quantity) is None or self.quantity is None:
+            return False
+        return self.filled_quantity >= exact(self.quantity) * _ALL_BUT_ROUNDING
 
     def _since_submission(self) -> float:
         return (self.recorder.now() - self._submitted_at) * 1e-9
@@ -238,7 +252,7 @@ class Order(Stage):
             self._ended_at = at or self.recorder.now()
             self._end_attributes = {semconv.ORDER_STATUS: status.value, **attributes}
             if message:
-                self._end_attributes[semconv.REJECT_MESSAGE] = str(message)
+                self._end_attributes[semconv.REJECT_MESSAGE] = text_of(message)
             if attributes.get(semconv.ORDER_REJECT_REASON) != semconv.OrderRejectReason.NETWORK:
                 # After a timeout nobody knows whether the venue has the order: a fill may still come.
                 self._open_orders.discard(self)
@@ -262,13 +276,13 @@ class Order(Stage):
         self.side = known(semconv.Side, self.side)
         self.type = known(semconv.OrderType, self.type)
         if self.client_id is not None:
-            self.client_id = str(self.client_id)
+            self.client_id = text_of(self.client_id)
             self._open_orders.add(self.client_id, self)
 
     def leaving(self, error: BaseException | None) -> None:
         """An exception before the acknowledgement is a rejection; a block that says nothing has sent the order."""
         if isinstance(error, Exception) and not self._acknowledged_at and self.status in (None, _STATUS.NEW):
-            self._reject(reason_of(error), str(error), type(error).__qualname__, at=self.ended)
+            self._reject(reason_of(error), text_of(error), type(error).__qualname__, at=self.ended)
         else:
             self._submit(at=self.ended)
 
@@ -278,7 +292,9 @@ class Order(Stage):
 
     def span_start(self) -> SpanStart:
         """The span, with what was ordered."""
-        attributes = {**self.span_attributes, semconv.ORDER_QUANTITY: attribute_number(self.quantity)}
+        attributes = self.span_attributes
+        if self.quantity is not None:
+            attributes[semconv.ORDER_QUANTITY] = attribute_number(self.quantity)
         if self.expected_price is not None:
             attributes[semconv.ORDER_EXPECTED_PRICE] = attribute_number(self.expected_price)
         if self.client_id is not None:
@@ -326,7 +342,8 @@ class Order(Stage):
         since = self.signal.emitted_at or self.signal.started
         if since:
             observe(recorder.histogram("trade.execution.duration", labels), (now - since) * 1e-9)
-        self._measure_answer(rejected=False)
+        if not self._ended_at or self._ended_at > now:
+            self._measure_answer(rejected=False)
 
     def _measure_end(self) -> None:
         if self.status is not _STATUS.REJECTED:

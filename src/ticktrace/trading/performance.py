@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from ticktrace import semconv
 from ticktrace.engine import contained
+from ticktrace.trading.checks import Number, finite
 
 if TYPE_CHECKING:
     from ticktrace.trading._recorder import Recorder
-    from ticktrace.trading.checks import Number
 
 __all__ = ["Performance"]
 
@@ -95,5 +95,6 @@ class Performance:
             ("win_rate", win_rate),
             ("profit_factor", profit_factor),
         ):
-            if figure is not None:
-                self._recorder.gauge(name, labels).set(float(figure))
+            value_now = finite(figure)
+            if value_now is not None:
+                self._recorder.gauge(name, labels).set(value_now)

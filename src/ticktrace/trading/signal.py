@@ -9,8 +9,8 @@ from opentelemetry.trace import get_current_span, set_span_in_context
 from ticktrace import semconv
 from ticktrace.engine import contained
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
-from ticktrace.trading._words import known
-from ticktrace.trading.checks import Check, Number, attribute_number, judge
+from ticktrace.trading._words import known, text_of
+from ticktrace.trading.checks import Check, Number, attribute_number, finite, judge
 from ticktrace.trading.order import Order
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Signal(Stage):
     def __init__(self, candle: Candle, strategy: str) -> None:
         super().__init__(candle.recorder)
         self.candle: Candle = candle
-        self.strategy: str = strategy
+        self.strategy: str = text_of(strategy)
         self.emitted: bool = False
         self.emitted_at: int = 0
         self.type: str = semconv.SignalType.NONE
@@ -134,7 +134,7 @@ class Signal(Stage):
         """
         self.emitted = type != semconv.SignalType.NONE.value
         self.type = type
-        self._confidence = confidence
+        self._confidence = finite(confidence)
         self._price = price
         self.emitted_at = self.recorder.now()
         if self.ended and self.recorder.enabled:
@@ -177,7 +177,7 @@ class Signal(Stage):
         *,
         side: str,
         type: str = "market",  # noqa: A002  FIX calls it so (OrdType 40)
-        quantity: Number,
+        quantity: Number | None,
         expected_price: Number | None = None,
         client_id: str | None = None,
     ) -> Order:
@@ -186,7 +186,7 @@ class Signal(Stage):
         Args:
             side: buy or sell.
             type: market, limit, stop or stop_limit.
-            quantity: how much, in units of the base asset.
+            quantity: how much, in units of the base asset; None for an order by cost, whose last fill says `complete`.
             expected_price: the price that slippage is measured against.
             client_id: the bot's own id of the order; lets late events find it before the venue has named it.
         """
@@ -237,7 +237,7 @@ class Signal(Stage):
     def _emission_attributes(self) -> dict[str, Any]:
         attributes: dict[str, Any] = {semconv.SIGNAL_TYPE: self._known_type()}
         if self._confidence is not None:
-            attributes[semconv.SIGNAL_CONFIDENCE] = float(self._confidence)
+            attributes[semconv.SIGNAL_CONFIDENCE] = self._confidence
         if self._price is not None:
             attributes[semconv.SIGNAL_PRICE] = attribute_number(self._price)
         return attributes
@@ -279,7 +279,7 @@ class Signal(Stage):
         labels = {**self.labels, semconv.SIGNAL_TYPE: self._known_type()}
         self.recorder.counter("signals.generated", labels).add(1)
         if self._confidence is not None:
-            observe(self.recorder.histogram("signal.confidence", labels), float(self._confidence))
+            observe(self.recorder.histogram("signal.confidence", labels), self._confidence)
 
     def _measure_rejection(self) -> None:
         labels = {

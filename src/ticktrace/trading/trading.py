@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from weakref import WeakSet
 
 from ticktrace.engine import contained
+from ticktrace.trading._decorate import staged
 from ticktrace.trading._stage import current_stage
+from ticktrace.trading._words import text_of
 from ticktrace.trading.candle import Candle
 from ticktrace.trading.engine import EngineMonitor
 from ticktrace.trading.market import Market
@@ -62,6 +64,7 @@ class Trading:
         self._recorder = recorder
         self._markets: dict[tuple[str, str, str], Market] = {}
         self._ratios: dict[str, RejectRatio] = {}
+        self._monitors: WeakSet[EngineMonitor] = WeakSet()
         self.open_orders: OpenOrders = OpenOrders(recorder, recorder.settings.trading.open_orders)
         self.performance: Performance = Performance(recorder)
         self.risk: Risk = Risk(recorder)
@@ -81,6 +84,8 @@ class Trading:
             symbol: as the bot names it: BTC/USDT.
             timeframe: as ccxt writes it: 1m, 4h, 1d.
         """
+        # Words of whatever type: a number or None where a name was due must not end the bot.
+        venue, symbol, timeframe = text_of(venue), text_of(symbol), text_of(timeframe)
         key = (venue, symbol, timeframe)
         market = self._markets.get(key)
         if market is None:
@@ -101,46 +106,34 @@ class Trading:
             initial: the one it starts in.
             transitions: from each state to which; every step is legal when left out.
         """
-        return EngineMonitor(self._recorder, states, initial, transitions)
+        monitor = EngineMonitor(self._recorder, states, initial, transitions)
+        self._monitors.add(monitor)
+        return monitor
 
     def scanner(self, name: str) -> Scanner:
         """Watch a scanner; `name` is one of few."""
-        return Scanner(self._recorder, name)
+        return Scanner(self._recorder, text_of(name))
 
     def strategy(self, name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Decorate a strategy, sync or async, so that each call of it is a `Signal` of the current candle.
 
         The function finds its signal with `ticktrace.trading.current_signal`. Outside a candle it simply runs.
         """
+        name = text_of(name)
+
+        def stage(_args: Sequence[Any], _kwargs: Mapping[str, Any]) -> AbstractContextManager[object]:
+            candle = current_candle()
+            return nullcontext() if candle is None else candle.signal(name)
 
         def decorate(function: Callable[P, R]) -> Callable[P, R]:
-            if inspect.iscoroutinefunction(function):
-
-                @functools.wraps(function)
-                async def asynchronous(*args: Any, **kwargs: Any) -> Any:
-                    candle = current_candle()
-                    if candle is None:
-                        return await function(*args, **kwargs)
-                    with candle.signal(name):
-                        return await function(*args, **kwargs)
-
-                return cast("Callable[P, R]", asynchronous)
-
-            @functools.wraps(function)
-            def synchronous(*args: P.args, **kwargs: P.kwargs) -> R:
-                candle = current_candle()
-                if candle is None:
-                    return function(*args, **kwargs)
-                with candle.signal(name):
-                    return function(*args, **kwargs)
-
-            return synchronous
+            return staged(function, stage)
 
         return decorate
 
+    @contained(None)
     def order(self, order_id: str) -> Order | None:
         """The open order of that id, the venue's or the bot's own; None when there is none (any more)."""
-        return self.open_orders.get(str(order_id))
+        return self.open_orders.get(text_of(order_id))
 
     @contained(None)
     def fill(
@@ -151,6 +144,7 @@ class Trading:
         quantity: Number,
         fee: Number | None = None,
         at: Timestamp | None = None,
+        complete: bool | None = None,
     ) -> None:
         """A fill arrived, from whichever task or thread; see `Order.filled`.
 
@@ -158,7 +152,7 @@ class Trading:
         """
         order = self._known(order_id)
         if order is not None:
-            order.filled(price=price, quantity=quantity, fee=fee, at=at)
+            order.filled(price=price, quantity=quantity, fee=fee, at=at, complete=complete)
 
     @contained(None)
     def order_rejected(self, order_id: str, reason: str, message: str = "") -> None:
@@ -182,7 +176,7 @@ class Trading:
             order.expired(message)
 
     def _known(self, order_id: str) -> Order | None:
-        order = self.open_orders.get(str(order_id))
+        order = self.open_orders.get(text_of(order_id))
         if order is None and self._recorder.enabled:
             self._recorder.dropped("open_orders", "unknown_order").add(1)
         return order
@@ -193,6 +187,8 @@ class Trading:
         self._ratios = {}
         for market in self._markets.values():
             market.reset_lock()
+        for monitor in self._monitors:
+            monitor.reset_lock()
 
     def reject_ratio(self, venue: str) -> RejectRatio:
         """The running share of rejected orders of a venue."""
