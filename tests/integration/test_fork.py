@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.otlp_server import attributes, otlp_server
+from support.otlp_server import attributes, hung_server, otlp_server
 from support.programs import run_program
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from support.otlp_server import Kind
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
@@ -67,3 +69,32 @@ def test_workers_of_multiprocessing_lose_nothing() -> None:
         )
         symbols = Counter(attributes(span.attributes)["trading.symbol"] for span in server.spans())
     assert symbols == {"CHILD0": 1, "CHILD1": 1}
+
+
+def test_the_parents_threads_do_not_add_up_from_generation_to_generation(tmp_path: Path) -> None:
+    done = run_program(
+        "fork_threads.py",
+        2,  # one for spans and one for log records
+        OTEL_TRACES_EXPORTER="otlp_json_file",
+        OTEL_METRICS_EXPORTER="none",
+        OTEL_LOGS_EXPORTER="otlp_json_file",
+        TICKTRACE_JSON_FILE_DIRECTORY=str(tmp_path),
+        PYTHONWARNINGS="default",
+    )
+    assert done.stdout.splitlines() == ["1 2", "2 2", "3 2"]
+
+
+def test_telemetry_that_was_ending_at_the_fork_has_ended_for_the_child() -> None:
+    with hung_server("http") as endpoint:
+        run_program(
+            "fork_while_ending.py",
+            OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
+            OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+            PYTHONWARNINGS="default",
+        )
+
+
+def test_locks_held_and_wrong_instruments_made_in_the_parent_do_not_reach_the_child(tmp_path: Path) -> None:
+    run_program(
+        "fork_with_locks_held.py", TICKTRACE_JSON_FILE_DIRECTORY=str(tmp_path), PYTHONWARNINGS="default"
+    )

@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from support.otlp_server import otlp_server
 from support.programs import start_program
 
 
-def test_a_plain_bot_that_asked_for_it_loses_nothing_on_sigterm() -> None:
+@pytest.mark.parametrize("state", ["usual", "threadless"])
+def test_a_plain_bot_that_asked_for_it_loses_nothing_on_sigterm(state: str) -> None:
     with (
         otlp_server("http") as server,
         start_program(
             "sigterm.py",
+            state,
             OTEL_TRACES_EXPORTER="otlp",
             OTEL_METRICS_EXPORTER="none",
             OTEL_EXPORTER_OTLP_ENDPOINT=server.endpoint,

@@ -1,7 +1,7 @@
 """The engine room: what turns calls of the OTel API into telemetry, and keeps it away from the trading thread."""
 
 from ticktrace.engine.attendant import Deadline
-from ticktrace.engine.barrier import contained, internal_errors, report, warn_once
+from ticktrace.engine.barrier import attempt, contained, internal_errors, report, text_of, warn_once
 from ticktrace.engine.binding import BoundCounter, BoundGauge, BoundHistogram, BoundUpDownCounter, Instruments
 from ticktrace.engine.clock import NANOSECONDS, Clock
 from ticktrace.engine.delivery import Delivery
@@ -25,8 +25,10 @@ __all__ = [
     "Plan",
     "SdkEngine",
     "Switchboard",
+    "attempt",
     "contained",
     "internal_errors",
     "report",
+    "text_of",
     "warn_once",
 ]

@@ -7,6 +7,7 @@ CPython 3.12 and later refuse to start one while the interpreter exits, which is
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from queue import SimpleQueue
@@ -20,17 +21,36 @@ if TYPE_CHECKING:
 __all__ = ["Attendant", "Deadline", "Request", "wait_for_all"]
 
 
+# No wait accepts more than TIMEOUT_MAX, and some add a little to what they are given.
+_FOREVER = threading.TIMEOUT_MAX / 2
+
+
+def _bounded(seconds: object, default: float) -> float:
+    try:
+        number = float(seconds)  # type: ignore[arg-type]  # whatever it is: this is how one finds out
+    except OverflowError:  # an integer beyond all floats
+        return _FOREVER
+    except Exception:  # noqa: BLE001  a __float__ may raise anything
+        return default
+    return default if math.isnan(number) else min(max(0.0, number), _FOREVER)
+
+
 class Deadline:
-    """A point in monotonic time that several waits share."""
+    """A point in monotonic time that several waits share.
+
+    Args:
+        seconds: from now. Infinity means no limit, and what is negative has passed already.
+        default: seconds to use when `seconds` is no number at all.
+    """
 
     __slots__ = ("_at",)
 
-    def __init__(self, seconds: float) -> None:
-        self._at = time.monotonic() + max(0.0, seconds)
+    def __init__(self, seconds: float | None, default: float = 0.0) -> None:
+        self._at = time.monotonic() + _bounded(seconds, default)
 
     def remaining(self) -> float:
         """Seconds left, never negative."""
-        return max(0.0, self._at - time.monotonic())
+        return min(max(0.0, self._at - time.monotonic()), _FOREVER)
 
 
 class Request:
@@ -52,6 +72,10 @@ class Request:
         finally:
             self._done.set()
 
+    def cancel(self) -> None:
+        """End it undone."""
+        self._done.set()
+
     def wait(self, seconds: float) -> bool:
         """True when the call has ended, well or badly, within `seconds`."""
         return self._done.wait(seconds)
@@ -62,6 +86,8 @@ class Attendant:
 
     def __init__(self, name: str) -> None:
         self._queue: SimpleQueue[Request | None] = SimpleQueue()
+        self._lock = threading.RLock()  # reentrant: a signal handler may dismiss what its thread is asking
+        self._dismissed = False
         self._pending: Request | None = None
         self._thread = threading.Thread(target=self._attend, name=f"ticktrace-{name}", daemon=True)
         self._thread.start()
@@ -73,14 +99,19 @@ class Attendant:
     def ask(self, call: Callable[[], bool]) -> Request:
         """Hand over a call; while an earlier one has not ended, that one is returned instead.
 
-        So a caller that flushes every second against a peer that never answers queues up nothing.
+        So a caller that flushes every second against a peer that never answers queues up nothing. An attendant that
+        was dismissed does nothing any more: what it is asked has ended at once, without success.
         """
-        pending = self._pending
-        if pending is not None and not pending.wait(0):
-            return pending
-        self._pending = request = Request(call)
-        self._queue.put(request)
-        return request
+        with self._lock:
+            pending = self._pending
+            if pending is not None and not pending.wait(0):
+                return pending
+            self._pending = request = Request(call)
+            if self._dismissed:
+                request.cancel()
+            else:
+                self._queue.put(request)
+            return request
 
     def insist(self, call: Callable[[], bool]) -> Request:
         """Hand over a call that must be done even when an earlier one still runs."""
@@ -90,7 +121,9 @@ class Attendant:
 
     def dismiss(self) -> None:
         """Let the thread end once it has done what it was asked."""
-        self._queue.put(None)
+        with self._lock:
+            self._dismissed = True
+            self._queue.put(None)
 
 
 def wait_for_all(requests: Iterable[Request], deadline: Deadline) -> bool:

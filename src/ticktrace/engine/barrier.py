@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["contained", "internal_errors", "report", "warn_once"]
+__all__ = ["attempt", "contained", "internal_errors", "report", "text_of", "warn_once"]
 
 _log = logging.getLogger("ticktrace")
 
@@ -49,6 +49,14 @@ def _may_say(place: str) -> bool:
         return True
 
 
+def text_of(value: object) -> str:
+    """What a value says of itself; the name of its class where it cannot even say that."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001  a __str__ of somebody else's
+        return type(value).__name__
+
+
 def report(place: str, error: BaseException) -> None:
     """Count a contained exception and log it with its stack, at most once a minute for each place.
 
@@ -72,6 +80,16 @@ def warn_once(place: str, message: str, *args: object) -> None:
             _log.warning(message, *args)
     except Exception:  # noqa: BLE001, S110  see report
         pass
+
+
+def attempt(place: str, call: Callable[[], object]) -> bool:
+    """Call, and report what it raises under `place`; True when it raised nothing."""
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001  the barrier is the one place that may catch all
+        report(place, error)
+        return False
+    return True
 
 
 def contained(default: D) -> Callable[[Callable[P, R]], Callable[P, R | D]]:

@@ -133,7 +133,7 @@ class Instruments:
 
     def attach(self, provider: MeterProvider, scope: str, version: str) -> None:
         """Record on `provider` from now on; every handle that exists follows."""
-        self._lock = threading.Lock()  # in a forked child the old one may be held by a thread that is gone
+        self._lock = threading.Lock()  # in a forked child the old one may be held by a thread that is gone …
         with self._lock:
             self._meter = provider.get_meter(scope, version, SCHEMA_URL)
             self._instruments = {}
@@ -142,6 +142,7 @@ class Instruments:
 
     def detach(self) -> None:
         """Record nowhere from now on; every handle becomes a no-op."""
+        self._lock = threading.Lock()  # … or by the very thread whose signal handler shuts down
         with self._lock:
             self._meter = None
             self._instruments = {}

@@ -74,6 +74,8 @@ class Delivery:
         Returns:
             Whether it may be queued.
         """
+        if self.foreign:  # nor may the lock be touched: a thread of the parent may have held it at the fork
+            return False
         with self._lock:
             self.offered += 1
             full = room is not None and self.offered - self.taken - self.dropped > room
@@ -84,11 +86,15 @@ class Delivery:
 
     def take(self, items: int) -> None:
         """So many items left the queue and are being exported."""
+        if self.foreign:
+            return
         with self._lock:
             self.taken += items
 
     def settle(self, items: int, error: str | None) -> None:
         """An export of `items` ended: without error, or with one."""
+        if self.foreign:
+            return
         with self._lock:
             was_failing, self.failing = self.failing, error is not None
             if error is None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
 from ticktrace.engine.attendant import Attendant, Deadline, Request, wait_for_all
+from ticktrace.engine.barrier import attempt
 from ticktrace.engine.delivery import Delivery, GuardedLogExporter, GuardedSpanExporter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
     from opentelemetry.sdk._logs.export import LogRecordExporter
@@ -54,11 +56,13 @@ class Pipe:
         flush: Callable[[float], object],
         shutdown: Callable[[float], object],
         abort: Callable[[], object],
+        silence: Callable[[], object] | None = None,
     ) -> None:
         self.delivery = delivery
         self._flush = flush
         self._shutdown = shutdown
         self._abort = abort
+        self._silence = silence
         self._attendant = Attendant(f"{delivery.signal}-{delivery.name}")
 
     def flush(self, seconds: float) -> Request:
@@ -87,15 +91,23 @@ class Pipe:
         self._abort()
         return True
 
+    def silence(self) -> None:
+        """In a forked child, where the attendant does not exist: end the thread that the SDK has restarted there."""
+        if self._silence is not None:
+            attempt("pipe.silence", self._silence)
+
 
 def flush_all(pipes: Sequence[Pipe], seconds: float) -> bool:
     """Flush all pipes side by side within `seconds`; True when all that was queued was accepted."""
     deadline = Deadline(seconds)
+    seconds = deadline.remaining()
     return wait_for_all([pipe.flush(seconds) for pipe in pipes], deadline)
 
 
-def shut_down_all(pipes: Sequence[Pipe], seconds: float, aborter: Attendant) -> bool:
-    """Shut all pipes down side by side within `seconds`.
+def shut_down_all(
+    pipes: Sequence[Pipe], seconds: float, aborter: Attendant, others: Callable[[], Iterable[Request]] = tuple
+) -> bool:
+    """Shut all pipes down, and start and await the `others`, side by side within `seconds`.
 
     Most of the time goes to the last exports. What has not ended by then is closed under them, by `aborter`.
 
@@ -103,15 +115,17 @@ def shut_down_all(pipes: Sequence[Pipe], seconds: float, aborter: Attendant) -> 
         True when each ended in time and lost nothing.
     """
     deadline = Deadline(seconds)
+    seconds = deadline.remaining()
     patience = seconds * _LAST_EXPORT_SHARE
     limits = {pipe: min(patience, _FAILING_SECONDS) if pipe.delivery.failing else patience for pipe in pipes}
     requests = {pipe: pipe.shutdown(limit) for pipe, limit in limits.items()}
+    more = others()
     for pipe in sorted(pipes, key=limits.__getitem__):
         spent = seconds - deadline.remaining()
         if not requests[pipe].wait(max(0.0, limits[pipe] - spent)):
             aborter.insist(pipe.abort)
     aborter.dismiss()
-    ended = wait_for_all(requests.values(), deadline)
+    ended = wait_for_all([*requests.values(), *more], deadline)
     return ended and not any(pipe.delivery.lost for pipe in pipes)
 
 
@@ -180,7 +194,14 @@ class _Closable(Protocol):
 
 
 def _pipe(delivery: Delivery, processor: _Closable, guard: GuardedSpanExporter | GuardedLogExporter) -> Pipe:
-    return Pipe(delivery, lambda _: processor.force_flush(), lambda _: processor.shutdown(), guard.shutdown)
+    batched = isinstance(processor, _CountedSpans | _CountedLogs)
+    return Pipe(
+        delivery,
+        lambda _: processor.force_flush(),
+        lambda _: processor.shutdown(),
+        guard.shutdown,
+        processor.shutdown if batched else None,
+    )
 
 
 def metric_pipe(
@@ -195,4 +216,9 @@ def metric_pipe(
     def flush(seconds: float) -> None:
         reader.force_flush(timeout_millis=seconds * 1e3)
 
-    return Pipe(delivery or Delivery("metrics", named.name, named.destination), flush, shutdown, abort)
+    def silence() -> None:
+        if isinstance(reader, PeriodicExportingMetricReader) and not reader._shutdown:  # noqa: SLF001  it warns else
+            shutdown(0.0)
+
+    account = delivery or Delivery("metrics", named.name, named.destination)
+    return Pipe(account, flush, shutdown, abort, silence)

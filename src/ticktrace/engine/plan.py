@@ -68,3 +68,6 @@ class Engine(Protocol):
 
     def shutdown(self, seconds: float) -> bool:
         """Send what is left and stop; True when that ended within `seconds` and nothing was lost."""
+
+    def silence(self) -> None:
+        """In a forked child: end what still runs for the parent there, and send nothing."""

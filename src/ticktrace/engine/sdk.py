@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import (
     AlwaysOffExemplarFilter,
     AlwaysOnExemplarFilter,
@@ -12,8 +11,9 @@ from opentelemetry.sdk.metrics import (
     MeterProvider,
     TraceBasedExemplarFilter,
 )
-from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import SpanLimits
 
+from ticktrace.engine.added import Added, OpenLoggerProvider, OpenTracerProvider
 from ticktrace.engine.attendant import Attendant
 from ticktrace.engine.delivery import Delivery, GuardedMetricExporter
 from ticktrace.engine.pipes import Pipe, flush_all, log_pipe, metric_pipe, shut_down_all, span_pipe
@@ -41,7 +41,7 @@ class SdkEngine:
     def __init__(self, plan: Plan) -> None:
         settings = plan.settings
         limits = settings.traces
-        self.tracer_provider: TracerProvider = TracerProvider(
+        self.tracer_provider: OpenTracerProvider = OpenTracerProvider(
             sampler=plan.sampler,
             resource=plan.resource,
             shutdown_on_exit=False,
@@ -54,16 +54,27 @@ class SdkEngine:
                 max_link_attributes=limits.link_attribute_count_limit,
             ),
         )
-        self.logger_provider: LoggerProvider = LoggerProvider(resource=plan.resource, shutdown_on_exit=False)
+        self.logger_provider: OpenLoggerProvider = OpenLoggerProvider(
+            resource=plan.resource, shutdown_on_exit=False
+        )
+        self._added = self.tracer_provider.added = self.logger_provider.added = Added()
         self._pipes: list[Pipe] = []
         self._aborter = Attendant("abort")
+        try:
+            self.meter_provider: MeterProvider = self._connect(plan)
+        except BaseException:
+            self.shutdown(1.0)  # what was started before the fault must not linger
+            raise
+
+    def _connect(self, plan: Plan) -> MeterProvider:
+        settings = plan.settings
         for exporter in plan.span_exporters:
             span_processor, pipe = span_pipe(exporter, settings.traces.queue)
-            self.tracer_provider.add_span_processor(span_processor)
+            self.tracer_provider.add_own(span_processor)
             self._pipes.append(pipe)
         for log_exporter in plan.log_exporters:
             log_processor, pipe = log_pipe(log_exporter, settings.logs.queue)
-            self.logger_provider.add_log_record_processor(log_processor)
+            self.logger_provider.add_own(log_processor)
             self._pipes.append(pipe)
         guards: dict[str, GuardedMetricExporter] = {}
 
@@ -82,7 +93,7 @@ class SdkEngine:
                     exporter_guard.shutdown if exporter_guard else lambda: None,
                 )
             )
-        self.meter_provider: MeterProvider = MeterProvider(
+        return MeterProvider(
             metric_readers=[reader.target for reader in readers],
             resource=plan.resource,
             exemplar_filter=_EXEMPLAR_FILTERS[settings.metrics.exemplar_filter](),
@@ -101,4 +112,9 @@ class SdkEngine:
 
     def shutdown(self, seconds: float) -> bool:
         """Send what is left and stop; True when that ended within `seconds` and nothing was lost."""
-        return shut_down_all(self._pipes, seconds, self._aborter)
+        return shut_down_all(self._pipes, seconds, self._aborter, self._added.shutdown)
+
+    def silence(self) -> None:
+        """In a forked child: end the threads that the SDK restarts there for the parent, and send nothing."""
+        for pipe in self._pipes:
+            pipe.silence()

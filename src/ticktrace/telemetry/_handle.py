@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from opentelemetry import propagate
 
 from ticktrace._version import __version__
-from ticktrace.engine import Deadline, Instruments, Switchboard, report
+from ticktrace.engine import Deadline, Instruments, Switchboard, attempt, report
 from ticktrace.trading import Recorder, Trading
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ __all__ = ["Telemetry"]
 
 _log = logging.getLogger("ticktrace")
 
-# One switchboard a process: the OTel API takes its global providers once.
+# One switchboard a process stands behind the globals: the OTel API takes its global providers once.
 SWITCHBOARD = Switchboard()
 
 
@@ -45,15 +45,23 @@ class Telemetry:
     """
 
     def __init__(
-        self, loaded: LoadedSettings, pipeline: Pipeline | None, *, on_shutdown: Callable[[Telemetry], None]
+        self,
+        loaded: LoadedSettings,
+        pipeline: Pipeline | None,
+        *,
+        on_shutdown: Callable[[Telemetry], None],
+        board: Switchboard = SWITCHBOARD,
     ) -> None:
-        self.loaded = loaded
+        self.loaded: LoadedSettings = loaded
         self._pipeline = pipeline
         self._on_shutdown = on_shutdown
-        self._lock = threading.Lock()
+        self._lock = (
+            threading.RLock()
+        )  # reentrant: a signal handler may shut down what its thread is shutting down
+        self._ending = False
         self._outcome: bool | None = None
         self._instruments = Instruments()
-        self._board = SWITCHBOARD
+        self._board = board
         self._previous_textmap: TextMapPropagator | None = None
         self._undo: list[Callable[[], None]] = []
         self._recorder = Recorder(
@@ -65,8 +73,9 @@ class Telemetry:
         self.trading: Trading = Trading(self._recorder)
         if pipeline is not None:
             self._attach(pipeline)
-            self._previous_textmap = propagate.get_global_textmap()
-            propagate.set_global_textmap(pipeline.propagator)
+            if board is SWITCHBOARD:  # else the globals are somebody else's
+                self._previous_textmap = propagate.get_global_textmap()
+                propagate.set_global_textmap(pipeline.propagator)
 
     def _attach(self, pipeline: Pipeline) -> None:
         engine = pipeline.engine
@@ -142,7 +151,7 @@ class Telemetry:
         """Send everything that is queued.
 
         Args:
-            timeout: seconds; the shutdown timeout of the settings by default.
+            timeout: seconds; the shutdown timeout of the settings by default, and in place of what is no number.
 
         Returns:
             True when all of it was accepted in time.
@@ -151,7 +160,7 @@ class Telemetry:
         if pipeline is None or self._outcome is not None:
             return True
         try:
-            return pipeline.engine.flush(self.settings.shutdown.timeout if timeout is None else timeout)
+            return pipeline.engine.flush(self._deadline(timeout).remaining())
         except Exception as error:  # noqa: BLE001  the barrier
             report("flush", error)
             return False
@@ -163,52 +172,85 @@ class Telemetry:
         `setup_telemetry` puts it to work again, except for `trading`, which belongs to this handle.
 
         Args:
-            timeout: seconds; the settings' by default (5 s).
+            timeout: seconds; the settings' by default (5 s), and in place of what is no number.
 
         Returns:
             True when that ended in time and nothing was lost. Every later call returns the same.
         """
         with self._lock:
-            if self._outcome is None:
+            if self._outcome is None and not self._ending:
+                self._ending = True
+                outcome = False
                 try:
-                    self._outcome = self._shut_down(
-                        self.settings.shutdown.timeout if timeout is None else timeout
-                    )
+                    outcome = self._shut_down(self._deadline(timeout))
                 except Exception as error:  # noqa: BLE001  the barrier
                     report("shutdown", error)
-                    self._outcome = False
-                self._on_shutdown(self)
-            return self._outcome
+                finally:
+                    self._outcome = outcome
+                    self._on_shutdown(self)
+            return self._outcome is True
 
-    def _shut_down(self, timeout: float) -> bool:
-        for undo in reversed(self._undo):
-            undo()
+    def _deadline(self, timeout: float | None) -> Deadline:
+        return Deadline(timeout, default=self.settings.shutdown.timeout)
+
+    def _shut_down(self, deadline: Deadline) -> bool:
+        self._undo_all()
         pipeline = self._pipeline
         if pipeline is None:
             return True
-        deadline = Deadline(timeout)
         self._recorder.enabled = False
-        good = pipeline.shutdown(deadline)
-        self._board.switch_off()
-        self._instruments.detach()
-        if self._previous_textmap is not None:
-            propagate.set_global_textmap(self._previous_textmap)
+        try:
+            good = pipeline.shutdown(deadline)
+        finally:
+            self._detach()
         losses = [delivery.describe_loss() for delivery in pipeline.engine.deliveries if delivery.lost]
         if losses:
             _log.warning("ticktrace: telemetry was lost: %s", "; ".join(losses))
         return good
 
-    def restart_in_child(self, pipeline: Pipeline) -> Pipeline | None:
+    def _undo_all(self) -> None:
+        for undo in reversed(self._undo):
+            attempt("shutdown", undo)
+
+    def _detach(self) -> None:
+        attempt("shutdown", self._board.switch_off)
+        attempt("shutdown", self._instruments.detach)
+        previous = self._previous_textmap
+        if previous is not None:
+            attempt("shutdown", lambda: propagate.set_global_textmap(previous))
+
+    def restart_in_child(self, build: Callable[[LoadedSettings], Pipeline]) -> Pipeline | None:
         """Start afresh in a forked child: the parent's telemetry is the parent's to send.
+
+        Where the parent was shutting down, or a pipeline cannot be built here, telemetry is over for the child.
+
+        Args:
+            build: makes the child's pipeline.
 
         Returns:
             The parent's pipeline, to be silenced.
         """
-        self._lock = threading.Lock()
-        abandoned, self._pipeline = self._pipeline, pipeline
-        self.trading.start_afresh()
-        self._attach(pipeline)
-        _log.info("ticktrace: process %d was forked and records its own telemetry", os.getpid())
+        self._lock = threading.RLock()  # the old one may be held by a thread that does not exist here
+        abandoned, self._pipeline = self._pipeline, None
+        if abandoned is None:
+            return None
+        try:
+            if not self._ending:
+                self._pipeline = build(self.loaded)
+                self.trading.start_afresh()
+                self._attach(self._pipeline)
+                _log.info("ticktrace: process %d was forked and records its own telemetry", os.getpid())
+        except Exception as error:  # noqa: BLE001  a fork must succeed, with or without telemetry
+            report("fork", error)
+            if self._pipeline is not None:
+                self._pipeline.shutdown(Deadline(1.0))
+                self._pipeline = None
+        if self._pipeline is None:
+            self._ending = self._outcome = True
+            self._recorder.enabled = False
+            self._undo_all()
+            self._detach()
+            self._on_shutdown(self)
         return abandoned
 
     def undo_at_shutdown(self, undo: Callable[[], None]) -> None:

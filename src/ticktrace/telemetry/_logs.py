@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from ticktrace.engine import report
 from ticktrace.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["capture_logs"]
 
 
+# Each stands for the logger of that name and all below it.
+_OWN = ("opentelemetry.", "ticktrace.", "urllib3.", "grpc.")
+
+
 class _NotOurOwn(logging.Filter):
     """Keeps out what exporters and this package say of themselves, which would feed on itself."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return not record.name.startswith(("opentelemetry", "ticktrace", "urllib3", "grpc"))
+        return not f"{record.name}.".startswith(_OWN)
 
 
 def capture_logs(settings: Settings, provider: LoggerProvider) -> Callable[[], None]:
@@ -43,7 +48,20 @@ def capture_logs(settings: Settings, provider: LoggerProvider) -> Callable[[], N
         from opentelemetry.instrumentation.logging.handler import LoggingHandler  # noqa: PLC0415  optional
     except ImportError:
         raise MissingExtraError("logs.capture", "logging") from None
-    handler = LoggingHandler(level=logging.getLevelName(settings.logs.level), logger_provider=provider)
+
+    class Handler(LoggingHandler):
+        """OpenTelemetry's handler, less what would disturb the bot."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            try:
+                super().emit(record)
+            except Exception as error:  # noqa: BLE001  e.g. arguments that do not fit the message
+                report("logs.capture", error)
+
+        def flush(self) -> None:
+            """Nothing: the telemetry handle flushes. The original starts a thread, at exit of all times."""
+
+    handler = Handler(level=logging.getLevelName(settings.logs.level), logger_provider=provider)
     handler.addFilter(_NotOurOwn())
     root = logging.getLogger()
     root.addHandler(handler)

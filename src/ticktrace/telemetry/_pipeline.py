@@ -107,10 +107,11 @@ class Pipeline:
 
     def shutdown(self, deadline: Deadline) -> bool:
         """Stop everything within the deadline; True when nothing was lost."""
-        good = self.engine.shutdown(deadline.remaining())
-        if self.server is not None:
-            self.server.stop(min(1.0, deadline.remaining()))
-        return good
+        try:
+            return self.engine.shutdown(deadline.remaining())
+        finally:
+            if self.server is not None:
+                self.server.stop(min(1.0, deadline.remaining()))
 
 
 def _propagator(names: tuple[str, ...]) -> TextMapPropagator:
@@ -192,7 +193,7 @@ def build_pipeline(loaded: LoadedSettings, *, forked: bool = False) -> Pipeline:
     if not forked:
         try:
             pipeline.serve(settings)
-        except SettingsError:
+        except BaseException:
             engine.shutdown(1.0)
             raise
     return pipeline

@@ -9,10 +9,11 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ticktrace.catalog import CATALOG
-from ticktrace.engine import report
+from ticktrace.engine import Deadline, Switchboard, attempt
 from ticktrace.errors import AlreadyConfiguredError
 from ticktrace.exporters import known_exporters
 from ticktrace.settings import load_settings
@@ -57,7 +58,8 @@ def setup_telemetry(
         service_name: the bot's name (``service.name``).
         config: the settings file; ``ticktrace.yaml`` in the working directory, or the path in ``TICKTRACE_CONFIG``,
             when left out.
-        set_global: whether tracers and meters that libraries get from the OTel API shall be ours.
+        set_global: whether tracers and meters that libraries get from the OTel API, and the propagator that they use,
+            shall be ours. False leaves all of OTel's globals alone.
         settings: any setting by its name: a group as a mapping, ``exporters={"traces": ["console"]}``, or a single one
             with dots, ``**{"prometheus.port": 0}``. They outrank environment and file.
 
@@ -95,13 +97,23 @@ def setup_telemetry(
             raise AlreadyConfiguredError(_difference(_current.loaded, loaded))
         for note in loaded.notes:
             _log.warning("ticktrace: %s", note)
+        board = SWITCHBOARD if set_global else Switchboard()
         pipeline = build_pipeline(loaded) if loaded.settings.enabled else None
-        if pipeline is not None and set_global:
-            _install(pipeline)
-        telemetry = Telemetry(loaded, pipeline, on_shutdown=_forget)
-        if pipeline is not None:
-            telemetry.undo_at_shutdown(capture_logs(loaded.settings, telemetry.logger_provider))
-            telemetry.undo_at_shutdown(_flush_on_sigterm(telemetry))
+        telemetry = None
+        try:
+            if pipeline is not None and set_global:
+                _install()
+            telemetry = Telemetry(loaded, pipeline, on_shutdown=_forget, board=board)
+            if pipeline is not None:
+                telemetry.undo_at_shutdown(capture_logs(loaded.settings, telemetry.logger_provider))
+                telemetry.undo_at_shutdown(_flush_on_sigterm(telemetry))
+        except BaseException:  # what runs already must not linger
+            if telemetry is not None:
+                telemetry.shutdown(1.0)
+            elif pipeline is not None:
+                attempt("set-up", partial(pipeline.shutdown, Deadline(1.0)))
+                attempt("set-up", board.switch_off)
+            raise
         if not _at_exit_registered:
             atexit.register(_at_exit)
             multiprocessing.util.register_after_fork(
@@ -112,10 +124,9 @@ def setup_telemetry(
         return telemetry
 
 
-def _install(pipeline: Pipeline) -> None:
+def _install() -> None:
     taken = SWITCHBOARD.install()
     if taken:
-        pipeline.engine.shutdown(1.0)
         raise AlreadyConfiguredError(
             f"another OpenTelemetry SDK is already set up for {', '.join(taken)}; call setup_telemetry() before it, remove"
             " it, or pass set_global=False to keep it for libraries and use ticktrace for trading only"
@@ -181,7 +192,10 @@ def _flush_on_sigterm(telemetry: Telemetry) -> Callable[[], None]:
             telemetry.shutdown()
             os.kill(os.getpid(), number)
 
-        threading.Thread(target=finish, name="ticktrace-sigterm").start()
+        try:
+            threading.Thread(target=finish, name="ticktrace-sigterm").start()
+        except RuntimeError:  # there is no thread to be had: too many, or the interpreter is about to exit
+            finish()
 
     signal.signal(signal.SIGTERM, handle)
 
@@ -204,28 +218,27 @@ def _restart_in_child() -> None:
     """After a fork: the parent's locks may be held for ever and its telemetry is not ours to send."""
     global _lock  # noqa: PLW0603  see setup_telemetry
     _lock = threading.RLock()
+    attempt("fork", SWITCHBOARD.switch_off)  # renews its locks, too; what runs on is switched on again below
     telemetry = _current
-    if telemetry is None or not telemetry.enabled:
+    if telemetry is None:
         return
-    try:
-        abandoned = telemetry.restart_in_child(build_pipeline(telemetry.loaded, forked=True))
-        threading.Thread(target=_silence, args=(abandoned,), name="ticktrace-silence", daemon=True).start()
-    except Exception as error:  # noqa: BLE001  a fork must succeed, with or without telemetry
-        report("fork", error)
+    abandoned = telemetry.restart_in_child(partial(build_pipeline, forked=True))
+    if abandoned is not None:
+        silence = threading.Thread(target=_silence, args=(abandoned,), name="ticktrace-silence", daemon=True)
+        attempt("fork", silence.start)
 
 
 _SDK_FORK_HOOKS_SECONDS = 0.2
 
 
-def _silence(abandoned: Pipeline | None) -> None:
+def _silence(abandoned: Pipeline) -> None:
     """Stop the threads that the SDK's own fork hooks restart for the parent's pipeline.
 
     They run after ours and replace locks that may be held; hence the wait. Guards keep that pipeline from sending
     anything from this process in any case.
     """
     time.sleep(_SDK_FORK_HOOKS_SECONDS)
-    if abandoned is not None:
-        abandoned.engine.shutdown(1.0)
+    abandoned.engine.silence()
 
 
 if hasattr(os, "register_at_fork"):

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from opentelemetry import context as otel_context
 from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
-from ticktrace.engine import report
+from ticktrace.engine import report, text_of
 from ticktrace.trading._stage import STAGE_KEY, Stage
-from ticktrace.trading._words import text_of
 
 if TYPE_CHECKING:
     from ticktrace.engine import BoundHistogram

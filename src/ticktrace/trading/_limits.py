@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from ticktrace import semconv
-from ticktrace.trading._words import text_of
+from ticktrace.engine import text_of
 
 __all__ = ["WordLimit", "Words"]
 

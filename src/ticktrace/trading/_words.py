@@ -5,20 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ticktrace import semconv
-from ticktrace.engine import warn_once
+from ticktrace.engine import text_of, warn_once
 
 if TYPE_CHECKING:
     from enum import StrEnum
 
 __all__ = ["known", "text_of"]
-
-
-def text_of(value: object) -> str:
-    """What a value says of itself; the name of its class where it cannot even say that."""
-    try:
-        return str(value)
-    except Exception:  # noqa: BLE001  a __str__ of somebody else's
-        return type(value).__name__
 
 
 def known(kind: type[StrEnum], word: str) -> str:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Self
 from opentelemetry.trace import get_current_span
 
 from ticktrace import semconv
-from ticktrace.engine import contained, warn_once
-from ticktrace.trading._words import text_of
+from ticktrace.engine import contained, text_of, warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

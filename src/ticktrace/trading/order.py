@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
 from ticktrace import semconv
-from ticktrace.engine import contained
+from ticktrace.engine import contained, text_of
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
-from ticktrace.trading._words import known, text_of
+from ticktrace.trading._words import known
 from ticktrace.trading.checks import Number, attribute_number, exact, finite
 from ticktrace.trading.news import Fill, News
 from ticktrace.trading.rejects import reason_of

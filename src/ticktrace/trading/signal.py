@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import get_current_span, set_span_in_context
 
 from ticktrace import semconv
-from ticktrace.engine import contained
+from ticktrace.engine import contained, text_of
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
-from ticktrace.trading._words import known, text_of
+from ticktrace.trading._words import known
 from ticktrace.trading.checks import Check, Number, attribute_number, finite, judge
 from ticktrace.trading.order import Order
 

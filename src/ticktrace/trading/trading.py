@@ -6,10 +6,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from weakref import WeakSet
 
-from ticktrace.engine import contained
+from ticktrace.engine import contained, text_of
 from ticktrace.trading._decorate import staged
 from ticktrace.trading._stage import current_stage
-from ticktrace.trading._words import text_of
 from ticktrace.trading.candle import Candle
 from ticktrace.trading.engine import EngineMonitor
 from ticktrace.trading.market import Market

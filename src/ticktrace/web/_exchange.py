@@ -25,6 +25,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from ticktrace._version import __version__
 from ticktrace.catalog import CATALOG
+from ticktrace.engine import text_of
 from ticktrace.web._attributes import error_name, header, metric_attributes
 
 if TYPE_CHECKING:
@@ -111,7 +112,9 @@ class Exchange:
         outcome = self._outcome()
         self.span.set_attributes(outcome)
         if self._error is not None:
-            self.span.set_status(Status(StatusCode.ERROR, f"{type(self._error).__name__}: {self._error}"))
+            self.span.set_status(
+                Status(StatusCode.ERROR, f"{type(self._error).__name__}: {text_of(self._error)}")
+            )
         elif ERROR_TYPE in outcome:
             self.span.set_status(Status(StatusCode.ERROR))
         if self._http:
