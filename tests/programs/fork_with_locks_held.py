@@ -41,6 +41,8 @@ with open_candle:
     child = os.fork()
     if child == 0:
         faulthandler.dump_traceback_later(20, exit=True)
+    else:
+        done.set()
 if child == 0:
     with market.candle(close_time=1_700_000_100):
         pass
@@ -49,7 +51,6 @@ if child == 0:
     names = {m.name for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics}
     assert "trading.candles.processed" in names, names
     os._exit(0 if telemetry.shutdown(10) else 1)
-done.set()
 code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 telemetry.shutdown(10)
 sys.exit(code)

@@ -99,7 +99,7 @@ class Order(Stage):
         self.order_id: str | None = None
         self.status: semconv.OrderStatus | None = None
         self.filled_quantity: Decimal = Decimal(0)
-        self.offset = signal.offset
+        self.offset: int = signal.offset
         self._submitted_at = 0
         self._acknowledged_at = 0
         self._ended_at = 0  # rejected, canceled or expired

@@ -65,7 +65,7 @@ class Signal(Stage):
         self.emitted_at: int = 0
         self.type: str = semconv.SignalType.NONE
         self.rejected: str | None = None
-        self.offset = candle.offset
+        self.offset: int = candle.offset
         self._checks: list[Check] | None = None
         self._confidence: float | None = None
         self._price: Number | None = None
