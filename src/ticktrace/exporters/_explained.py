@@ -74,7 +74,7 @@ class Explanation:
             reason = record.getMessage()
         except (TypeError, ValueError):
             reason = str(record.msg)
-        if record.exc_info is not None and record.exc_info[1] is not None:
+        if record.exc_info and record.exc_info[1] is not None:
             reason = f"{reason}: {record.exc_info[1]}"
         self._reasons.append(reason)
 
