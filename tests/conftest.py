@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Behaviour that does not depend on the engine is tested on each of these.
-ENGINES = ("sdk",)
+ENGINES = ("sdk", "deferred")
 
 OURS = ("OTEL_", "TICKTRACE_", "METRICS_", "PROMETHEUS_")
 

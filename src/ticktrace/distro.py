@@ -23,6 +23,7 @@ __all__ = ["TicktraceConfigurator", "TicktraceDistro"]
 
 STRICT_VARIABLE = "OTEL_PYTHON_TICKTRACE_STRICT"
 _FASTAPI = "opentelemetry.instrumentation.fastapi"
+_LOGGING = "opentelemetry.instrumentation.logging"
 
 
 class TicktraceDistro(BaseDistro):  # type: ignore[misc]  # see the import
@@ -35,7 +36,14 @@ class TicktraceDistro(BaseDistro):  # type: ignore[misc]  # see the import
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
         """Load one instrumentation; for FastAPI, instrument every application that is made from now on."""
-        if entry_point.value.partition(":")[0] != _FASTAPI or current_telemetry() is None:
+        telemetry = current_telemetry()
+        if (
+            entry_point.value.partition(":")[0] == _LOGGING
+            and telemetry is not None
+            and telemetry.settings.captures_logs
+        ):
+            kwargs.setdefault("enable_log_auto_instrumentation", False)  # each record is captured already
+        if entry_point.value.partition(":")[0] != _FASTAPI or telemetry is None:
             super().load_instrumentor(entry_point, **kwargs)
             return
         from ticktrace.web import instrument_every_fastapi  # noqa: PLC0415  an optional dependency

@@ -22,6 +22,7 @@ from ticktrace.settings.values import (
     FilePath,
     Names,
     Port,
+    Rate,
     Ratio,
     Secret,
     Text,
@@ -52,6 +53,7 @@ KINDS: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (FilePath, WORD),
     (Names, st.lists(WORD, min_size=1, max_size=4, unique=True)),
     (Port, st.integers(0, 65535)),
+    (Rate, st.integers(1, 10_000).map(lambda number: number / 100)),
     (Ratio, st.integers(0, 100).map(lambda number: number / 100)),
     (Secret, WORD),
     (Text, WORD),
@@ -67,6 +69,9 @@ BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "logs.queue.max_queue_size": st.integers(512, 10_000),
     "metrics.views": st.lists(WORD.map(lambda name: {"instrument": name, "drop": True}), max_size=2),
     "propagators": st.sampled_from([["tracecontext"], ["baggage"], ["baggage", "tracecontext"]]),
+    "traces.keep.outcomes": st.lists(
+        st.sampled_from(["error", "rejection", "fill", "order", "near_miss"]), min_size=1, unique=True
+    ),
     "traces.queue.max_export_batch_size": st.integers(1, 2048),
     "traces.queue.max_queue_size": st.integers(512, 10_000),
     "traces.sampler": st.sampled_from(["always_on", "always_off", "traceidratio", "ticktrace_adaptive"]),

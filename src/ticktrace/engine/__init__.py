@@ -4,6 +4,7 @@ from ticktrace.engine.attendant import Deadline
 from ticktrace.engine.barrier import attempt, contained, internal_errors, report, text_of, warn_once
 from ticktrace.engine.binding import BoundCounter, BoundGauge, BoundHistogram, BoundUpDownCounter, Instruments
 from ticktrace.engine.clock import NANOSECONDS, Clock
+from ticktrace.engine.deferred.engine import DeferredEngine
 from ticktrace.engine.delivery import Delivery
 from ticktrace.engine.pipes import NamedTarget
 from ticktrace.engine.plan import Engine, Plan
@@ -18,6 +19,7 @@ __all__ = [
     "BoundUpDownCounter",
     "Clock",
     "Deadline",
+    "DeferredEngine",
     "Delivery",
     "Engine",
     "Instruments",

@@ -63,6 +63,9 @@ class Engine(Protocol):
     def deliveries(self) -> Sequence[Delivery]:
         """The accounts of all exporters."""
 
+    def settle(self) -> None:
+        """Hand on what was recorded so far, to where it can be read."""
+
     def flush(self, seconds: float) -> bool:
         """Send what is queued; True when all of it was accepted within `seconds`."""
 

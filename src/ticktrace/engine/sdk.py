@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from ticktrace.engine.pipes import NamedTarget
     from ticktrace.engine.plan import Plan
+    from ticktrace.settings import TracesSettings
 
-__all__ = ["SdkEngine"]
+__all__ = ["SdkEngine", "span_limits"]
 
 _EXEMPLAR_FILTERS: dict[str, Callable[[], ExemplarFilter]] = {
     "trace_based": TraceBasedExemplarFilter,
@@ -35,25 +36,23 @@ _EXEMPLAR_FILTERS: dict[str, Callable[[], ExemplarFilter]] = {
 }
 
 
+def span_limits(traces: TracesSettings) -> SpanLimits:
+    """The limits of the settings, as the SDK takes them."""
+    return SpanLimits(
+        max_attributes=traces.attribute_count_limit,
+        max_events=traces.event_count_limit,
+        max_links=traces.link_count_limit,
+        max_attribute_length=traces.attribute_value_length_limit,
+        max_event_attributes=traces.event_attribute_count_limit,
+        max_link_attributes=traces.link_attribute_count_limit,
+    )
+
+
 class SdkEngine:
     """OpenTelemetry's own providers, with our accounts, guards and deadlines around their exporters."""
 
     def __init__(self, plan: Plan) -> None:
-        settings = plan.settings
-        limits = settings.traces
-        self.tracer_provider: OpenTracerProvider = OpenTracerProvider(
-            sampler=plan.sampler,
-            resource=plan.resource,
-            shutdown_on_exit=False,
-            span_limits=SpanLimits(
-                max_attributes=limits.attribute_count_limit,
-                max_events=limits.event_count_limit,
-                max_links=limits.link_count_limit,
-                max_attribute_length=limits.attribute_value_length_limit,
-                max_event_attributes=limits.event_attribute_count_limit,
-                max_link_attributes=limits.link_attribute_count_limit,
-            ),
-        )
+        self.tracer_provider: OpenTracerProvider = self._make_tracer_provider(plan)
         self.logger_provider: OpenLoggerProvider = OpenLoggerProvider(
             resource=plan.resource, shutdown_on_exit=False
         )
@@ -65,6 +64,14 @@ class SdkEngine:
         except BaseException:
             self.shutdown(1.0)  # what was started before the fault must not linger
             raise
+
+    def _make_tracer_provider(self, plan: Plan) -> OpenTracerProvider:
+        return OpenTracerProvider(
+            sampler=plan.sampler,
+            resource=plan.resource,
+            shutdown_on_exit=False,
+            span_limits=span_limits(plan.settings.traces),
+        )
 
     def _connect(self, plan: Plan) -> MeterProvider:
         settings = plan.settings
@@ -105,6 +112,9 @@ class SdkEngine:
     def deliveries(self) -> Sequence[Delivery]:
         """The accounts of all exporters."""
         return [pipe.delivery for pipe in self._pipes]
+
+    def settle(self) -> None:
+        """Nothing waits: the SDK hands everything on as it happens."""
 
     def flush(self, seconds: float) -> bool:
         """Send what is queued; True when all of it was accepted within `seconds`."""

@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricsData
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.trace import ReadableSpan
@@ -29,6 +29,7 @@ class MemoryStore:
     Attributes:
         dropped_spans: spans that made room for newer ones.
         dropped_logs: log records that made room for newer ones.
+        settle: called before spans are looked at, so that an engine hands on what it still holds.
     """
 
     def __init__(self, max_spans: int = 10_000, max_logs: int = 10_000) -> None:
@@ -36,12 +37,14 @@ class MemoryStore:
         self._spans: deque[ReadableSpan] = deque(maxlen=max_spans)
         self._logs: deque[ReadableLogRecord] = deque(maxlen=max_logs)
         self._reader: _MemoryReader | None = None
+        self.settle: Callable[[], object] = lambda: None
         self.dropped_spans: int = 0
         self.dropped_logs: int = 0
 
     @property
     def spans(self) -> tuple[ReadableSpan, ...]:
         """The kept spans, in the order in which they ended."""
+        self.settle()
         with self._lock:
             return tuple(self._spans)
 

@@ -22,13 +22,14 @@ from .model import (
 )
 from .origin import Origin, mask_url
 from .schema import settings_schema
-from .signals import LogsSettings, MetricsSettings, QueueSettings, TracesSettings, ViewSettings
+from .signals import KeepSettings, LogsSettings, MetricsSettings, QueueSettings, TracesSettings, ViewSettings
 
 __all__ = [
     "DEFAULT_FILE",
     "LEAVES",
     "ExportersSettings",
     "JsonFileSettings",
+    "KeepSettings",
     "Leaf",
     "LoadedSettings",
     "LogsSettings",

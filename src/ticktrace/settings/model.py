@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 
 from .declare import Group, Variable, group, inverted, setting
 from .exporting import (
@@ -16,7 +15,7 @@ from .exporting import (
     PrometheusSettings,
 )
 from .signals import LogsSettings, MetricsSettings, TracesSettings
-from .values import Bool, Duration, Names, Ratio, Rule, Text, Thresholds, Whole, choice, wrong
+from .values import Bool, Duration, Names, Ratio, Text, Thresholds, Whole, choice, wrong
 
 __all__ = [
     "ResourceSettings",
@@ -27,16 +26,8 @@ __all__ = [
     "TradingSettings",
 ]
 
-Engine = Literal["sdk"]
+Engine = Literal["sdk", "deferred"]
 Mode = Literal["live", "paper", "backtest"]
-
-_engines = choice(Engine)
-
-
-def _engine(value: Any) -> Any:
-    if value == "deferred":
-        raise PydanticCustomError("setting", 'engine "deferred" is not in this version; known: sdk')
-    return _engines.parse(value)
 
 
 class ServiceSettings(Group):
@@ -105,8 +96,9 @@ class Settings(Group):
         description="Whether telemetry does anything at all.",
         env=Variable("OTEL_SDK_DISABLED", inverted),
     )
-    engine: Annotated[Engine, Rule("sdk", _engine, _engines.schema)] = setting(
-        "sdk", "What stands behind the API."
+    engine: Annotated[Engine, choice(Engine)] = setting(
+        "sdk",
+        "What stands behind the API: OpenTelemetry's SDK, or ours, which decides after the fact which traces to keep.",
     )
     mode: Annotated[Mode, choice(Mode)] = setting("live", "`trading.engine.mode` of every instrument.")
     service: ServiceSettings = group(ServiceSettings(), "Who sends.")
@@ -127,3 +119,10 @@ class Settings(Group):
     trading: TradingSettings = group(TradingSettings(), "Bounds of the trading instruments.")
     slo: SloSettings = group(SloSettings(), "Service level objectives.")
     shutdown: ShutdownSettings = group(ShutdownSettings(), "How telemetry ends.")
+
+    @property
+    def captures_logs(self) -> bool:
+        """Whether the records of Python's `logging` are to be exported."""
+        if self.logs.capture is not None:
+            return self.logs.capture
+        return any(name != "none" for name in self.exporters.logs)

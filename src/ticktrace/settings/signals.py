@@ -16,17 +16,27 @@ from .values import (
     HistogramScale,
     HistogramSize,
     Names,
+    Rate,
     Text,
     Whole,
     choice,
+    choices,
     wrong,
 )
 
-__all__ = ["LogsSettings", "MetricsSettings", "QueueSettings", "TracesSettings", "ViewSettings"]
+__all__ = [
+    "KeepSettings",
+    "LogsSettings",
+    "MetricsSettings",
+    "QueueSettings",
+    "TracesSettings",
+    "ViewSettings",
+]
 
 Kind = Literal["counter", "up_down_counter", "histogram", "gauge"]
 ExemplarFilter = Literal["trace_based", "always_on", "always_off"]
 Temporality = Literal["cumulative", "delta", "lowmemory"]
+Outcome = Literal["error", "rejection", "fill", "order", "near_miss"]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 _RATIO_SAMPLERS = {"traceidratio", "parentbased_traceidratio"}
@@ -55,6 +65,33 @@ class QueueSettings(Group):
         return self
 
 
+class KeepSettings(Group):
+    """Which traces the deferred engine keeps, once it is known how they went. The first rule that holds is the reason."""
+
+    head: Bool = setting(default=True, description="Keep what the sampler wanted.")
+    outcomes: Annotated[tuple[str, ...], choices(Outcome)] = setting(
+        ("error", "rejection", "fill", "order", "near_miss"), "Keep traces in which one of these happened."
+    )
+    slower_than: dict[str, Duration] = setting(
+        {},
+        "Keep what took longer, by kind: the first word of the root's name, such as `candle`; `*` is all others.",
+    )
+    slower_than_p99: Bool = setting(
+        default=True, description="Keep what took longer than 99 of the last 100 of its kind."
+    )
+    attributes: dict[str, Text] = setting({}, "Keep traces with a span that has one of these attributes.")
+    share_key: Text | None = setting(
+        None, "Attribute of the root, such as `trading.symbol`, each value of which gets a share of its own."
+    )
+    share_per_minute: Rate = setting(1.0, "Traces a minute that are kept for each value of `share_key`.")
+    max_per_second: Rate | None = setting(None, "At most so many traces a second are kept overall.")
+    max_traces: Whole = setting(
+        2048, "Most traces that wait for their verdict; more are dropped and counted."
+    )
+    max_spans_per_trace: Whole = setting(1000, "With so many spans a trace is judged before its root ends.")
+    max_age: Duration = setting(600.0, "At this age a trace is judged before its root ends.")
+
+
 class TracesSettings(Group):
     """Which spans are recorded, and how large they may grow."""
 
@@ -69,6 +106,7 @@ class TracesSettings(Group):
         env="OTEL_TRACES_SAMPLER_ARG",
     )
     queue: QueueSettings = group(QueueSettings(), "The queue of ended spans.", prefix="OTEL_BSP")
+    keep: KeepSettings = group(KeepSettings(), "Which traces the deferred engine keeps.")
     attribute_count_limit: Count = setting(
         128,
         "Most attributes on a span.",
@@ -181,9 +219,9 @@ class MetricsSettings(Group):
 class LogsSettings(Group):
     """Whether the application's log records are exported."""
 
-    capture: Bool = setting(
-        default=False,
-        description="Export the records of Python's `logging`, with their trace ids (needs the extra `logging`).",
+    capture: Bool | None = setting(
+        None,
+        "Export the records of Python's `logging`, with their trace ids (needs the extra `logging`). When null: if log records have an exporter.",
     )
     level: Annotated[Level, choice(Level, upper=True)] = setting("INFO", "Lowest level that is captured.")
     queue: QueueSettings = group(QueueSettings(), "The queue of log records.", prefix="OTEL_BLRP")

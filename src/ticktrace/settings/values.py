@@ -265,6 +265,27 @@ def choice(known: Any, *, aliases: Mapping[str, Any] | None = None, upper: bool 
     return Rule(" or ".join(words), parse, {"enum": [*words, *also]})
 
 
+def choices(known: Any) -> Rule:
+    """The rule for a list of words of a `Literal`; see `choice`."""
+    one = choice(known)
+
+    def parse(value: Any) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(one.parse(item) for item in _items(value)))
+
+    return Rule(
+        f"a list of {', '.join(get_args(known))}",
+        parse,
+        {"anyOf": [{"type": "array", "items": one.schema}, {"type": "string"}]},
+    )
+
+
+def _rate(value: Any) -> float:
+    rate = _float(value)
+    if rate <= 0:
+        raise ValueError
+    return rate
+
+
 _LIST_OR_TEXT = {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}
 _SECONDS = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}
 
@@ -278,6 +299,7 @@ Port = Annotated[int, _ints("a whole number from 0 to 65535 (0 picks a free port
 HistogramSize = Annotated[int, _ints("a whole number from 2 to 16384", 2, 16384)]
 HistogramScale = Annotated[int, _ints("a whole number from -10 to 20", -10, 20)]
 Ratio = Annotated[float, Rule("a number from 0 to 1", _ratio, {"type": "number", "minimum": 0, "maximum": 1})]
+Rate = Annotated[float, Rule("a number > 0", _rate, {"type": "number", "exclusiveMinimum": 0})]
 Duration = Annotated[
     float,
     Rule(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["capture_logs"]
 
 
+_log = logging.getLogger("ticktrace")
+
 # Each stands for the logger of that name and all below it.
 _OWN = ("opentelemetry.", "ticktrace.", "urllib3.", "grpc.")
 
@@ -36,18 +38,22 @@ def capture_logs(settings: Settings, provider: LoggerProvider) -> Callable[[], N
         What undoes it.
 
     Raises:
-        MissingExtraError: the logging instrumentation is not installed.
+        MissingExtraError: the logging instrumentation is not installed and was asked for by name.
     """
 
     def nothing() -> None:
         pass
 
-    if not settings.logs.capture:
+    if not settings.captures_logs:
         return nothing
     try:
         from opentelemetry.instrumentation.logging.handler import LoggingHandler  # noqa: PLC0415  optional
     except ImportError:
-        raise MissingExtraError("logs.capture", "logging") from None
+        missing = MissingExtraError("logs.capture", "logging")
+        if settings.logs.capture:
+            raise missing from None
+        _log.warning("ticktrace: %s; only what OpenTelemetry's logs API is given is exported", missing)
+        return nothing
 
     class Handler(LoggingHandler):
         """OpenTelemetry's handler, less what would disturb the bot."""

@@ -14,7 +14,7 @@ from opentelemetry.util._importlib_metadata import entry_points
 from ticktrace import semconv
 from ticktrace._version import __version__
 from ticktrace.catalog import CATALOG
-from ticktrace.engine import Plan, SdkEngine
+from ticktrace.engine import DeferredEngine, Plan, SdkEngine
 from ticktrace.errors import MissingExtraError, SettingsError
 from ticktrace.exporters import (
     MemoryStore,
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["Pipeline", "build_pipeline"]
 
 _log = logging.getLogger("ticktrace")
+
+_ENGINES: dict[str, type[SdkEngine]] = {"sdk": SdkEngine, "deferred": DeferredEngine}
 
 
 @dataclass
@@ -77,6 +79,8 @@ class Pipeline:
                 instruments.counter("ticktrace.dropped", labels).add(items)
 
             delivery.on_loss = lost
+        if isinstance(self.engine, DeferredEngine):
+            _watch(self.engine, instruments)
 
     def serve(self, settings: Settings) -> None:
         """Serve metrics on a port of their own, where the settings want that.
@@ -94,7 +98,11 @@ class Pipeline:
         except SettingsError as error:
             if settings.prometheus.serve == "always":
                 raise
-            _log.warning("ticktrace: metrics are not served on a port of their own: %s", error.problems[0])
+            _log.warning(
+                "ticktrace: metrics are not served on a port of their own, which does not matter where a FastAPI app serves"
+                " them: %s",
+                error.problems[0],
+            )
         else:
             self.server = server
             _log.info("ticktrace: metrics are served at %s", server.url)
@@ -104,6 +112,7 @@ class Pipeline:
         if self.server is not None and settings.prometheus.serve == "auto":
             self.server.stop(1.0)
             self.server = None
+            _log.info("ticktrace: metrics are served by the application now; their own port is closed")
 
     def shutdown(self, deadline: Deadline) -> bool:
         """Stop everything within the deadline; True when nothing was lost."""
@@ -112,6 +121,24 @@ class Pipeline:
         finally:
             if self.server is not None:
                 self.server.stop(min(1.0, deadline.remaining()))
+
+
+def _watch(engine: DeferredEngine, instruments: Instruments) -> None:
+    """Count the verdicts, and what was lost before there was one."""
+
+    def dropped(reason: str, spans: int) -> None:
+        labels = {semconv.TELEMETRY_BUFFER_NAME: "traces", semconv.TELEMETRY_DROP_REASON: reason}
+        instruments.counter("ticktrace.dropped", labels).add(spans)
+
+    def judged(reason: str, kept: bool, spans: int) -> None:
+        if kept:
+            instruments.counter("ticktrace.spans.kept", {semconv.TELEMETRY_KEEP_REASON: reason}).add(spans)
+        else:
+            labels = {semconv.TELEMETRY_DISCARD_REASON: reason}
+            instruments.counter("ticktrace.spans.discarded", labels).add(spans)
+
+    engine.on_dropped = dropped
+    engine.on_verdict = judged
 
 
 def _propagator(names: tuple[str, ...]) -> TextMapPropagator:
@@ -173,7 +200,7 @@ def build_pipeline(loaded: LoadedSettings, *, forked: bool = False) -> Pipeline:
         built.extend(span_exporters)
         log_exporters = build_log_exporters(settings, memory)
         built.extend(log_exporters)
-        engine = SdkEngine(
+        engine = _ENGINES[settings.engine](
             Plan(
                 settings=settings,
                 resource=detect_resource(settings, forked=forked),
@@ -188,6 +215,7 @@ def build_pipeline(loaded: LoadedSettings, *, forked: bool = False) -> Pipeline:
         for named in built:  # what was opened before the fault must not linger
             named.target.shutdown()
         raise
+    memory.settle = engine.settle
     prometheus = next((named.target for named in built if named.name == "prometheus"), None)
     pipeline = Pipeline(engine, memory, sampler, propagator, prometheus)
     if not forked:

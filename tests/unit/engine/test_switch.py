@@ -58,7 +58,8 @@ def test_an_instrument_that_an_engine_refuses_does_not_keep_others_from_it() -> 
     assert metric.name == "valid"
 
 
-def test_an_observable_generator_goes_on_over_set_ups(start: Callable[..., Telemetry]) -> None:
+def test_an_observable_generator_goes_on_over_set_ups(start: Callable[..., Telemetry], engine: str) -> None:
+    library = metrics.get_meter("library")
     asked: list[Any] = []
 
     def readings() -> Generator[Iterable[Observation], CallbackOptions, None]:
@@ -66,11 +67,11 @@ def test_an_observable_generator_goes_on_over_set_ups(start: Callable[..., Telem
         while True:
             asked.append((yield [Observation(len(asked))]))
 
-    metrics.get_meter("library").create_observable_gauge("thirst", [readings()])
+    library.create_observable_gauge(f"thirst.{engine}", [readings()])
     seen = []
     for service in ("one", "two"):
         telemetry = start(service)
-        seen.append(Captured(telemetry).value("thirst"))
+        seen.append(Captured(telemetry).value(f"thirst.{engine}"))
         telemetry.shutdown()
     assert seen == sorted(seen)
     assert seen[0] == 1
@@ -78,20 +79,22 @@ def test_an_observable_generator_goes_on_over_set_ups(start: Callable[..., Telem
 
 
 def test_an_exhausted_observable_generator_does_not_stand_in_the_way_of_a_later_set_up(
-    start: Callable[..., Telemetry],
+    start: Callable[..., Telemetry], engine: str
 ) -> None:
+    library = metrics.get_meter("library")
+
     def once() -> Generator[Iterable[Observation], CallbackOptions, None]:
         yield []
         yield [Observation(1)]
 
     first = start("one")
-    metrics.get_meter("library").create_observable_gauge("exhausted", [once()])
-    readings = [len(Captured(first).points("exhausted")) for _ in range(3)]
+    library.create_observable_gauge(f"exhausted.{engine}", [once()])
+    readings = [len(Captured(first).points(f"exhausted.{engine}")) for _ in range(3)]
     assert readings[0] == 1
     first.shutdown()
     before = internal_errors()
     second = start("two")
-    assert Captured(second).points("exhausted") == []
+    assert Captured(second).points(f"exhausted.{engine}") == []
     assert internal_errors() == before
 
 

@@ -158,8 +158,8 @@ def test_the_specific_limit_wins_over_the_general_one() -> None:
         ("METRICS_ENABLED", "maybe", 'environment METRICS_ENABLED="maybe": must be true or false'),
         (
             "TICKTRACE_ENGINE",
-            "deferred",
-            'environment TICKTRACE_ENGINE="deferred": engine "deferred" is not in this version; known: sdk',
+            "defered",
+            'environment TICKTRACE_ENGINE="defered": unknown value "defered"; known: sdk, deferred (did you mean "deferred"?)',
         ),
     ],
 )

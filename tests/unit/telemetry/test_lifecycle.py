@@ -35,9 +35,9 @@ def test_the_same_settings_again_return_the_same_handle(start: Callable[..., Tel
 
 
 def test_other_settings_raise_and_name_what_differs(start: Callable[..., Telemetry]) -> None:
-    start("bot")
+    engine = start("bot").settings.engine
     with pytest.raises(AlreadyConfiguredError, match=r"differ in: mode, service\.name$"):
-        setup_telemetry("other", exporters=MEMORY, mode="paper")
+        setup_telemetry("other", exporters=MEMORY, mode="paper", engine=engine)
 
 
 def test_a_difference_in_a_secret_is_not_printed(start: Callable[..., Telemetry]) -> None:

@@ -1,0 +1,1 @@
+"""The deferred engine: stamp now, decide later."""
