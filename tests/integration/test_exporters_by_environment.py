@@ -26,7 +26,7 @@ def metric_names(server_metrics: object) -> set[str]:
 
 
 @pytest.mark.parametrize("kind", ["grpc", "http"])
-def test_otlp(kind: Kind) -> None:
+def test_otlp(kind: Kind, engine: str) -> None:
     protocol = {"grpc": "grpc", "http": "http/protobuf"}[kind]
     with otlp_server(kind) as server:
         run_program(
@@ -36,6 +36,7 @@ def test_otlp(kind: Kind) -> None:
             OTEL_METRICS_EXPORTER="otlp",
             OTEL_EXPORTER_OTLP_ENDPOINT=server.endpoint,
             OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+            TICKTRACE_ENGINE=engine,
         )
         assert sorted(span.name for span in server.spans()) == sorted(NAMES * 7)
         processed = [metric for metric in server.metrics() if metric.name == "trading.candles.processed"]

@@ -32,7 +32,7 @@ def note_counts(message: Any, by_instance: dict[str, dict[str, int]]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["grpc", "http"])
-def test_each_process_exports_its_own(kind: Kind) -> None:
+def test_each_process_exports_its_own(kind: Kind, engine: str) -> None:
     with otlp_server(kind) as server:
         run_program(
             "forking.py",
@@ -41,6 +41,7 @@ def test_each_process_exports_its_own(kind: Kind) -> None:
             OTEL_METRICS_EXPORTER="otlp",
             OTEL_EXPORTER_OTLP_ENDPOINT=server.endpoint,
             OTEL_EXPORTER_OTLP_PROTOCOL={"grpc": "grpc", "http": "http/protobuf"}[kind],
+            TICKTRACE_ENGINE=engine,
             PYTHONWARNINGS="default",  # CPython 3.12 warns of forking with threads, which is what is tested here
         )
         spans = Counter(attributes(span.attributes)["trading.symbol"] for span in server.spans())

@@ -37,8 +37,8 @@ class Happened(IntFlag):
 class KeepReason(StrEnum):
     """Why a trace was kept (``ticktrace.keep.reason``), first match first."""
 
-    ERROR = "error"
     REJECTION = "rejection"
+    ERROR = "error"
     FILL = "fill"
     ORDER = "order"
     SLOW = "slow"
@@ -155,8 +155,11 @@ class _Bucket:
 
 _MOST_KINDS = 200
 _OUTCOMES = (
+    (
+        Happened.REJECTION,
+        KeepReason.REJECTION,
+    ),  # before error: a rejected order is one, too, and this says more
     (Happened.ERROR, KeepReason.ERROR),
-    (Happened.REJECTION, KeepReason.REJECTION),
     (Happened.FILL, KeepReason.FILL),
     (Happened.ORDER, KeepReason.ORDER),
 )
