@@ -74,6 +74,9 @@ def check(
 
 @config.command()
 def show(
+    path: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="The YAML file, as for check.")
+    ] = None,
     file: Annotated[
         Path | None,
         typer.Option(
@@ -87,7 +90,7 @@ def show(
     changed: Annotated[bool, typer.Option("--changed", help="Leave out what has its default.")] = False,
 ) -> None:
     """Show every setting: the value in force and where it came from. Secrets are masked."""
-    loaded = _load(file)
+    loaded = _load(path or file)
     write = {Format.text: as_text, Format.json: as_json, Format.yaml: as_yaml}[output]
     typer.echo(write(loaded, changed=changed))
 

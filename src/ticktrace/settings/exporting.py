@@ -13,10 +13,10 @@ from .values import (
     Duration,
     Endpoint,
     FilePath,
+    Host,
     Names,
     Port,
     Secret,
-    Text,
     UrlPath,
     Whole,
     choice,
@@ -107,7 +107,7 @@ class OtlpSettings(OtlpSignalSettings):
 class PrometheusSettings(Group):
     """Where Prometheus scrapes."""
 
-    host: Text = setting(
+    host: Host = setting(
         "localhost", "Address that our own endpoint listens on.", env="OTEL_EXPORTER_PROMETHEUS_HOST"
     )
     port: Port = setting(

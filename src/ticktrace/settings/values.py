@@ -221,6 +221,14 @@ def _url_path(value: Any) -> str:
     return text
 
 
+def _host(value: Any) -> str:
+    text = _text(value)
+    is_ipv6 = text.count(":") > 1
+    if "/" in text or any(sign.isspace() for sign in text) or (":" in text and not is_ipv6):
+        raise ValueError
+    return text
+
+
 def _endpoint(value: Any) -> str:
     text = _text(value)
     scheme, has_scheme, rest = text.partition("://")
@@ -328,6 +336,10 @@ Thresholds = Annotated[
 FilePath = Annotated[Path, Rule("a path", _path, {"type": "string"})]
 UrlPath = Annotated[
     str, Rule('a URL path that starts with "/"', _url_path, {"type": "string", "pattern": "^/"})
+]
+Host = Annotated[
+    str,
+    Rule("a host name or address, without a port", _host, {"type": "string", "minLength": 1}),
 ]
 Endpoint = Annotated[
     str,

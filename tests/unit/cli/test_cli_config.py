@@ -130,6 +130,11 @@ def test_show_gives_each_value_and_where_it_came_from(
     assert rows["otlp.endpoint"] == "https://***@collector:4317 ticktrace.yaml:6"
 
 
+def test_show_takes_the_file_as_check_does(directory: Path) -> None:
+    (directory / "my.yaml").write_text(SETTINGS)
+    assert run("config", "show", "my.yaml") == run("config", "show", "--file", "my.yaml")
+
+
 def test_show_json_has_values_origins_and_notes(directory: Path) -> None:
     (directory / "my.yaml").write_text(SETTINGS)
     shown = json.loads(run("config", "show", "--file", "my.yaml", "--format", "json")[1])

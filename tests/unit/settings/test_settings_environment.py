@@ -155,6 +155,11 @@ def test_the_specific_limit_wins_over_the_general_one() -> None:
             "http/json",
             'environment OTEL_EXPORTER_OTLP_PROTOCOL="http/json": unknown value "http/json"; known: grpc, http/protobuf',
         ),
+        (
+            "OTEL_EXPORTER_PROMETHEUS_HOST",
+            "localhost:9464",
+            'environment OTEL_EXPORTER_PROMETHEUS_HOST="localhost:9464": must be a host name or address, without a port',
+        ),
         ("METRICS_ENABLED", "maybe", 'environment METRICS_ENABLED="maybe": must be true or false'),
         (
             "TICKTRACE_ENGINE",
