@@ -22,6 +22,7 @@ __all__ = ["Drain", "Source"]
 _PERIOD_SECONDS = 0.1
 _SLICE_SECONDS = 0.0004
 _PAUSE_SECONDS = 0.0001
+_PATIENCE_SECONDS = 5.0
 
 
 class Source(Protocol):
@@ -50,6 +51,10 @@ class Drain:
         self._woken = threading.Event()
         self._ended = False
         self._lock = threading.Lock()
+        self._pass = (
+            threading.RLock()
+        )  # one pass at a time: who drains now must find nothing half done by another
+        self._hurried = 0
         self._thread: threading.Thread | None = None
         self.cpu_seconds: float = 0.0
 
@@ -64,10 +69,24 @@ class Drain:
         """Let the thread drain soon. Cheap, and never blocks."""
         self._woken.set()
 
-    def drain_now(self) -> None:
-        """Drain everything on the calling thread, without pauses."""
-        for source in self._sources:
-            self._exhaust(source, pause=False)
+    def drain_now(self, seconds: float = _PATIENCE_SECONDS) -> bool:
+        """Drain everything on the calling thread, without pauses; a pass under way is awaited, and hurried.
+
+        Returns:
+            False when the pass under way has not ended within `seconds`, as where a span processor blocks.
+        """
+        self._hurried += 1
+        try:
+            if not self._pass.acquire(timeout=seconds):
+                return False
+            try:
+                for source in self._sources:
+                    self._exhaust(source, pause=False)
+            finally:
+                self._pass.release()
+        finally:
+            self._hurried -= 1
+        return True
 
     def stop(self, seconds: float) -> bool:
         """End the thread; True when it has ended within `seconds`. What is left is the caller's to drain."""
@@ -84,15 +103,16 @@ class Drain:
             self._woken.wait(self._period)
             self._woken.clear()
             began = time.thread_time()
-            for source in self._sources:
-                self._exhaust(source, pause=True)
+            with self._pass:
+                for source in self._sources:
+                    self._exhaust(source, pause=True)
             self.cpu_seconds += time.thread_time() - began
 
     def _exhaust(self, source: Source, *, pause: bool) -> None:
         try:
             began = time.perf_counter()
             for _ in source.steps():
-                if pause and time.perf_counter() - began > _SLICE_SECONDS:
+                if pause and not self._hurried and time.perf_counter() - began > _SLICE_SECONDS:
                     time.sleep(_PAUSE_SECONDS)
                     began = time.perf_counter()
         except Exception as error:  # noqa: BLE001  a source that breaks its promise must not end the drain

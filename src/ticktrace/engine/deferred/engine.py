@@ -96,9 +96,9 @@ class DeferredEngine(SdkEngine):
         if self.on_verdict is not None:
             self.on_verdict(reason, kept, spans)
 
-    def _drain_everything(self) -> None:
+    def _drain_everything(self, seconds: float = 5.0) -> bool:
         self._buffer.sweep(everything=True)
-        self._drain.drain_now()
+        return self._drain.drain_now(seconds)
 
     def settle(self) -> None:
         """Judge and deliver the traces that have ended."""
@@ -107,12 +107,12 @@ class DeferredEngine(SdkEngine):
     def flush(self, seconds: float) -> bool:
         """Deliver what has ended, also of traces that go on, and send it."""
         deadline = Deadline(seconds)
-        self._drain_everything()
-        return super().flush(deadline.remaining())
+        drained = self._drain_everything(deadline.remaining())
+        return super().flush(deadline.remaining()) and drained
 
     def shutdown(self, seconds: float) -> bool:
         """Deliver what has ended, send it and stop."""
         deadline = Deadline(seconds)
         self._drain.stop(deadline.remaining() * _DRAIN_SHARE)
-        self._drain_everything()
-        return super().shutdown(deadline.remaining())
+        drained = self._drain_everything(deadline.remaining() * _DRAIN_SHARE)
+        return super().shutdown(deadline.remaining()) and drained

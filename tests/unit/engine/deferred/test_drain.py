@@ -64,6 +64,33 @@ def test_draining_now_happens_on_the_callers_thread() -> None:
     assert source.threads == {threading.current_thread().name}
 
 
+def test_who_drains_now_finds_nothing_half_done() -> None:
+    """A pass of the thread that is under way has taken things that nobody else can see."""
+    entered, release, order = threading.Event(), threading.Event(), []
+
+    class Slow:
+        def __init__(self) -> None:
+            self.pending = True
+
+        def steps(self) -> Iterator[None]:
+            if self.pending:
+                self.pending = False
+                entered.set()
+                release.wait(10)
+                order.append("delivered")
+            yield
+
+    drain = Drain([Slow()], period=0.01)
+    drain.start()
+    assert entered.wait(10)
+    assert drain.drain_now(0.01) is False
+    threading.Timer(0.05, release.set).start()
+    assert drain.drain_now()
+    order.append("seen")
+    assert order == ["delivered", "seen"]
+    drain.stop(5)
+
+
 def test_a_source_that_raises_does_not_end_the_drain(caplog: pytest.LogCaptureFixture) -> None:
     class Broken:
         def steps(self) -> Iterator[None]:
