@@ -70,14 +70,25 @@ docs: $(VENV)/.dev ## write the generated pages anew and build the documentation
 	@for tool in tools/*_reference.py tools/alias_rules.py; do $(BIN)/python $$tool; done
 	$(BIN)/mkdocs build --strict
 
-bench: $(VENV)/.dev ## measure what telemetry costs (QUICK=1 for a short run, JSON=FILE for figures)
-	$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(JSON),--json $(JSON))
+# ddtrace and logfire agree with our versions, but they bring plugins that load into every run of pytest and every pydantic
+# model. So they get an environment of their own; where it cannot be made, the bench leaves their columns out and says so.
+$(VENV)/.bench: $(BIN)/python requirements/bench.txt pyproject.toml
+	$(BIN)/python -m pip install --quiet -r requirements/bench.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+bench: ## measure what telemetry costs (QUICK=1 for a minute's run, JSON=FILE for figures, ONLY=metrics,candles for some)
+	@$(MAKE) --no-print-directory VENV=$(VENV)-bench $(VENV)-bench/.bench || $(MAKE) --no-print-directory $(VENV)/.dev
+	@python=$(VENV)-bench/bin/python; test -e $(VENV)-bench/.bench || python=$(BIN)/python; \
+		$$python -m bench $(if $(QUICK),--quick) $(if $(JSON),--json '$(JSON)') $(if $(ONLY),--only $(ONLY))
 
 lock: $(VENV)/.dev ## resolve the locked versions anew
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links \
 		--extra all --group demo -o requirements/demo.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links \
 		--extra all --group dev -o requirements/dev.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links \
+		--extra all --group bench -o requirements/bench.txt pyproject.toml
 
 clean: ## remove what was built
 	rm -rf $(VENV) .venv-* build dist site
