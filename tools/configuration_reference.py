@@ -8,7 +8,9 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from _generated import write_or_check
-from ticktrace.settings import LEAVES, Leaf, Settings, ViewSettings
+from ticktrace.settings import LEAVES, InstrumentSettings, Leaf, Settings, ViewSettings
+
+_BELOW = {"metrics.views": "a list of views, see below", "metrics.instruments": "a group, see below"}
 
 _HEAD = """\
 # Configuration reference
@@ -18,7 +20,8 @@ _HEAD = """\
 Every setting, with the variables that set it: the standard OpenTelemetry one first where there is one. See
 [Configuration](../configuration.md) for how files, variables and arguments work together. Durations in `OTEL_*`
 variables follow OpenTelemetry: milliseconds for intervals and delays, seconds for `OTEL_EXPORTER_OTLP_*TIMEOUT`.
-Mappings are written `key=value,key=value` in a variable, lists `a,b`, and `metrics.views` as YAML or JSON.
+Mappings are written `key=value,key=value` in a variable, lists `a,b`, and `metrics.views` and `metrics.instruments` as
+YAML or JSON.
 """
 
 
@@ -32,7 +35,7 @@ def page() -> str:
             heading = group
             parts.append(_group_head(leaf))
         parts.append(_row(leaf))
-    parts.append(_views())
+    parts += [_entry("metrics.views", ViewSettings), _entry("metrics.instruments", InstrumentSettings)]
     return "\n".join(parts) + "\n"
 
 
@@ -80,21 +83,20 @@ def _default(value: Any) -> str:
 
 
 def _allowed(leaf: Leaf) -> str:
-    words = leaf.rule.allowed if leaf.rule else "a list of views, see below"
+    words = leaf.rule.allowed if leaf.rule else _BELOW[leaf.name]
     if leaf.is_mapping:
         words = f"names to values; a value: {words}"
     return f"{words}, or null" if leaf.is_optional else words
 
 
-def _views() -> str:
+def _entry(setting: str, group: type[BaseModel]) -> str:
     lines = [
-        "\n## One entry of `metrics.views`\n",
-        f"{(ViewSettings.__doc__ or '').splitlines()[0]}\n",
+        f"\n## One entry of `{setting}`\n",
+        f"{(group.__doc__ or '').splitlines()[0]}\n",
         "| field | default | meaning |",
         "|---|---|---|",
     ]
-    view: type[BaseModel] = ViewSettings
-    for name, info in view.model_fields.items():
+    for name, info in group.model_fields.items():
         default = "required" if info.is_required() else _default(info.default)
         lines.append(_cells([f"`{name}`", default, info.description or ""]))
     return "\n".join(lines)

@@ -20,10 +20,10 @@ from opentelemetry.semconv.attributes import (
 
 from _generated import write_or_check
 from ticktrace import semconv
-from ticktrace.catalog import BUCKETS, CATALOG, InstrumentSpec, Kind, label_name
+from ticktrace.catalog import BUCKETS, CATALOG, codes, label_name, reference_table, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from types import ModuleType
 
 _CONVENTIONS = (
@@ -58,45 +58,15 @@ def render() -> str:
     parts = [_HEAD]
     for group in dict.fromkeys(row.group for row in CATALOG.values()):
         rows = [row for row in CATALOG.values() if row.group == group]
-        parts += [f"## {group[0].upper()}{group[1:]}\n", _instruments(rows)]
+        parts += [f"## {group[0].upper()}{group[1:]}\n", reference_table(rows)]
     parts += [
         "## Buckets\n",
         "Upper bounds, inclusive. Thresholds of objectives (`slo.thresholds`) join them.\n",
     ]
     bounds = ((name, ", ".join(f"{bound:g}" for bound in buckets)) for name, buckets in BUCKETS.items())
-    parts += [_table(("Set", "Bounds"), bounds)]
+    parts += [table(("Set", "Bounds"), bounds)]
     parts += _conventions()
     return "\n".join(parts)
-
-
-def _instruments(rows: list[InstrumentSpec]) -> str:
-    return _table(
-        ("Instrument", "In Prometheus", "Kind and unit", "Attributes", "What it says"),
-        (
-            (
-                f"`{row.name}`" + (" *OTel's*" if row.recorded_by == "otel" else ""),
-                f"`{row.prometheus_name}`",
-                _kind(row),
-                _codes(row.attributes),
-                row.description.rstrip(".") + "." + _aliases(row),
-            )
-            for row in rows
-        ),
-    )
-
-
-def _aliases(row: InstrumentSpec) -> str:
-    names = [alias for alias in row.aliases if alias != row.prometheus_name]
-    return f" *Also as* {_codes(names)}." if names else ""
-
-
-def _kind(row: InstrumentSpec) -> str:
-    words = row.kind.replace("_", "-", 1).replace("_", " ")
-    unit = f", `{row.unit}`" if row.unit else ""
-    if row.kind is not Kind.HISTOGRAM:
-        return words + unit
-    name = next(name for name, buckets in BUCKETS.items() if buckets == row.buckets)
-    return f"{words}{unit}, buckets [{name}](#buckets)"
 
 
 def _conventions() -> Iterator[str]:
@@ -106,7 +76,7 @@ def _conventions() -> Iterator[str]:
 
     yield "## Attributes on metrics\n"
     yield "Each has few values. Spans may carry them too.\n"
-    yield _table(
+    yield table(
         ("Attribute", "Label in Prometheus", "What it says"),
         (
             (f"`{key}`", f"`{label_name(key)}`", texts[key] + _values(key))
@@ -115,7 +85,7 @@ def _conventions() -> Iterator[str]:
     )
     yield "## Attributes on spans only\n"
     yield "Ids, prices, free text: on a metric each value would be a series of its own.\n"
-    yield _table(
+    yield table(
         ("Attribute", "What it says"),
         ((f"`{key}`", texts[key]) for key in sorted(semconv.SPAN_ONLY_ATTRIBUTES)),
     )
@@ -123,7 +93,7 @@ def _conventions() -> Iterator[str]:
     names = {name: getattr(semconv, name) for name in semconv.__all__ if name.startswith(("SPAN_", "EVENT_"))}
     for heading, prefix in (("Spans", "SPAN_"), ("Events", "EVENT_")):
         yield f"## {heading}\n"
-        yield _table(
+        yield table(
             ("Name", "What it says"),
             (
                 (f"`{value}`", texts[value])
@@ -136,7 +106,7 @@ def _conventions() -> Iterator[str]:
 
 def _values(key: str) -> str:
     enumeration = semconv.ENUMERATIONS.get(key)
-    return f" One of {_codes(enumeration)}." if enumeration else ""
+    return f" One of {codes(enumeration)}." if enumeration else ""
 
 
 def _texts(module: ModuleType) -> dict[str, str]:
@@ -156,16 +126,6 @@ def _texts(module: ModuleType) -> dict[str, str]:
 def _prose(text: str) -> str:
     paragraph = re.split(r"\n\s*\n|\nNote:", text.strip())[0]
     return re.sub(r"``([^`]+)``", r"`\1`", " ".join(paragraph.split())).rstrip(".") + "."
-
-
-def _codes(words: Iterable[str]) -> str:
-    return ", ".join(f"`{word}`" for word in words)
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    # A bar inside a cell would end it.
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ from __future__ import annotations
 __all__ = [
     "AlreadyConfiguredError",
     "CatalogError",
+    "LedgerStateError",
     "MissingExtraError",
+    "NoEventLoopError",
     "SettingsError",
     "TicktraceError",
     "UnknownExporterError",
@@ -50,5 +52,13 @@ class UnknownExporterError(TicktraceError, ValueError):
     """An exporter name that neither ticktrace nor any installed package registers."""
 
 
+class NoEventLoopError(TicktraceError, RuntimeError):
+    """Something of asyncio's was asked for where no event loop runs."""
+
+
 class CatalogError(TicktraceError, LookupError):
     """An instrument or attribute that the catalog does not declare."""
+
+
+class LedgerStateError(TicktraceError, ValueError):
+    """The saved books of a ledger cannot be read, or were kept in another way than now."""

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CACHE_NAME",
+    "CACHE_RESULT",
     "CANDLE_CLOSE_TIME",
     "CANDLE_GAP_COUNT",
     "CANDLE_OPEN_TIME",
     "COMPONENT",
+    "CONFIDENCE_BAND",
     "CPYTHON_GC_GENERATION",
     "DB_CONNECTION_POOL_NAME",
     "DB_CONNECTION_STATE",
@@ -38,6 +40,9 @@ __all__ = [
     "DB_OPERATION_NAME",
     "DB_SYSTEM_NAME",
     "DISCONNECT_REASON",
+    "DROP_REASON",
+    "ELAPSED",
+    "ELAPSED_LIMIT",
     "ENGINE_MODE",
     "ENGINE_STATE",
     "ENGINE_TRANSITION_FROM",
@@ -45,20 +50,37 @@ __all__ = [
     "ENGINE_TRANSITION_REASON",
     "ENGINE_TRANSITION_TO",
     "ENUMERATIONS",
+    "ERROR_SEVERITY",
+    "ERROR_SUPPRESSED",
     "ERROR_TYPE",
     "EVENT_CANDLE_GAP",
     "EVENT_CANDLE_OUT_OF_ORDER",
+    "EVENT_CASH_VIOLATION",
+    "EVENT_CYCLE_OVERRUN",
+    "EVENT_DROPPED",
     "EVENT_ENGINE_TRANSITION",
+    "EVENT_ERROR",
     "EVENT_FILTER_EVALUATED",
     "EVENT_HANDLER_NAME",
+    "EVENT_HANDLER_SLOW",
     "EVENT_ORDER_ACKNOWLEDGED",
     "EVENT_ORDER_CANCELED",
     "EVENT_ORDER_EXPIRED",
     "EVENT_ORDER_REJECTED",
     "EVENT_ORDER_SUBMITTED",
+    "EVENT_PDT_AVOIDED",
+    "EVENT_POSITION_MISMATCH",
+    "EVENT_POSITION_SIZED",
+    "EVENT_PROVIDER_RATE_LIMITED",
+    "EVENT_PROVIDER_RETRIED",
+    "EVENT_PROVIDER_WAITED",
     "EVENT_RISK_CHECKED",
+    "EVENT_RISK_LIMIT_HIT",
+    "EVENT_SENTIMENT_DIVERGED",
     "EVENT_SIGNAL_GENERATED",
     "EVENT_SIGNAL_REJECTED",
+    "EVENT_STOP_LOSS_TRIGGERED",
+    "EVENT_TAKE_PROFIT_TRIGGERED",
     "EVENT_TIME",
     "EVENT_TYPE",
     "FILL_FEE",
@@ -72,6 +94,7 @@ __all__ = [
     "HTTP_REQUEST_METHOD",
     "HTTP_RESPONSE_STATUS_CODE",
     "HTTP_ROUTE",
+    "MEASURE_NAME",
     "METRIC_ATTRIBUTES",
     "NETWORK_PROTOCOL_VERSION",
     "ORDER_CLIENT_ID",
@@ -83,14 +106,24 @@ __all__ = [
     "ORDER_STATUS",
     "ORDER_TYPE",
     "OTHER",
+    "POSITION_QUANTITY",
+    "POSITION_VALUE",
+    "POSITION_VENUE_QUANTITY",
     "PROVIDER_NAME",
     "PROVIDER_OPERATION",
+    "PROVIDER_RETRY_AFTER",
     "PYTHON_VERSION",
     "QUEUE_NAME",
     "REJECT_MESSAGE",
     "RISK_RULE",
     "SCANNER_NAME",
+    "SCAN_CANDIDATES",
+    "SCAN_CANDIDATE_COUNT",
+    "SCAN_SYMBOL_COUNT",
     "SCHEMA_URL",
+    "SENTIMENT_AGAINST",
+    "SENTIMENT_SCORE",
+    "SENTIMENT_WEIGHT",
     "SERVER_ADDRESS",
     "SERVER_PORT",
     "SESSION_ID",
@@ -100,10 +133,14 @@ __all__ = [
     "SIGNAL_TYPE",
     "SPAN_BUFFER_UPDATE",
     "SPAN_CANDLE",
+    "SPAN_CYCLE",
     "SPAN_FILL",
+    "SPAN_HANDLE",
     "SPAN_ONLY_ATTRIBUTES",
     "SPAN_ORDER",
+    "SPAN_PROVIDER",
     "SPAN_SCAN",
+    "SPAN_SENTIMENT",
     "SPAN_SIGNAL",
     "STRATEGY_NAME",
     "SYMBOL",
@@ -117,9 +154,16 @@ __all__ = [
     "TELEMETRY_KEEP_REASON",
     "TELEMETRY_VERSION",
     "TIMEFRAME",
+    "TRIGGER_LEVEL",
+    "TRIGGER_PRICE",
     "URL_SCHEME",
     "VENUE",
+    "VIOLATION_TYPE",
+    "CacheResult",
+    "CashViolation",
+    "ConfidenceBand",
     "DisconnectReason",
+    "DropReason",
     "EngineMode",
     "FilterResult",
     "OrderRejectReason",
@@ -168,6 +212,9 @@ SIGNAL_TYPE: Final = "trading.signal.type"
 SIGNAL_REJECT_REASON: Final = "trading.signal.reject.reason"
 """Why a signal was not acted upon."""
 
+CONFIDENCE_BAND: Final = "trading.confidence.band"
+"""How sure the strategy was, in three steps: low below 0.5, medium below 0.75, high from there."""
+
 ORDER_SIDE: Final = "trading.order.side"
 """Whether the order buys or sells."""
 
@@ -195,6 +242,9 @@ PROVIDER_OPERATION: Final = "trading.provider.operation"
 RISK_RULE: Final = "trading.risk.rule"
 """A declared rule, e.g. ``max_drawdown``, ``daily_loss``, ``position_size``, ``pdt``, ``cash_account``."""
 
+VIOLATION_TYPE: Final = "trading.violation.type"
+"""Which rule for cash accounts was broken."""
+
 SCANNER_NAME: Final = "trading.scanner.name"
 """A declared scanner."""
 
@@ -210,11 +260,17 @@ EVENT_TYPE: Final = "trading.event.type"
 EVENT_HANDLER_NAME: Final = "trading.event.handler.name"
 """The function that handles an event."""
 
+DROP_REASON: Final = "trading.event.drop.reason"
+"""Why an event on the bus was not handled."""
+
 QUEUE_NAME: Final = "trading.queue.name"
 """A declared queue between parts of the application."""
 
 CACHE_NAME: Final = "trading.cache.name"
 """A declared cache; which product it is says ``db.system.name``."""
+
+CACHE_RESULT: Final = "trading.cache.result"
+"""Whether a cache had what was asked for."""
 
 # OpenTelemetry's names that the package of stable conventions does not export yet.
 CPYTHON_GC_GENERATION: Final = "cpython.gc.generation"
@@ -234,6 +290,9 @@ SYSTEM_FILESYSTEM_STATE: Final = "system.filesystem.state"
 
 PYTHON_VERSION: Final = "process.runtime.version"
 """The version of the interpreter."""
+
+MEASURE_NAME: Final = "ticktrace.measure.name"
+"""What `ticktrace.measure` was told to call a piece of the application's code, e.g. ``rebalance``."""
 
 TELEMETRY_BUFFER_NAME: Final = "ticktrace.buffer.name"
 """Which of ticktrace's bounded buffers."""
@@ -312,11 +371,59 @@ ENGINE_TRANSITION_LEGAL: Final = "trading.engine.transition.legal"
 ENGINE_TRANSITION_REASON: Final = "trading.engine.transition.reason"
 """Why the state changed, in free text."""
 
+ELAPSED: Final = "trading.elapsed"
+"""How long it took, in seconds."""
+
+ELAPSED_LIMIT: Final = "trading.elapsed_limit"
+"""How long it was allowed to take, in seconds."""
+
+SCAN_SYMBOL_COUNT: Final = "trading.scan.symbol_count"
+"""How many symbols the scan looked at."""
+
+SCAN_CANDIDATE_COUNT: Final = "trading.scan.candidate_count"
+"""How many of them passed every filter."""
+
+SCAN_CANDIDATES: Final = "trading.scan.candidates"
+"""The symbols that passed, the first twenty of them."""
+
+POSITION_QUANTITY: Final = "trading.position.quantity"
+"""The position as the bot has it, negative for a short one; a string where a float would lose digits."""
+
+POSITION_VENUE_QUANTITY: Final = "trading.position.venue_quantity"
+"""The position as the venue has it; a string where a float would lose digits."""
+
+POSITION_VALUE: Final = "trading.position.value"
+"""What was put into the position, in the account currency; a string where a float would lose digits."""
+
+TRIGGER_PRICE: Final = "trading.trigger.price"
+"""The price that set off a stop or a target, as a string where a float would lose digits."""
+
+TRIGGER_LEVEL: Final = "trading.trigger.level"
+"""The price at which the stop or target stood, as a string where a float would lose digits."""
+
 SESSION_ID: Final = "trading.session.id"
 """One run of the bot."""
 
 REJECT_MESSAGE: Final = "trading.reject.message"
 """What the venue or the rule said, in free text."""
+
+PROVIDER_RETRY_AFTER: Final = "trading.provider.retry_after"
+"""How long the provider asked to be left alone, in seconds (HTTP ``Retry-After``)."""
+
+SENTIMENT_SCORE: Final = "trading.sentiment.score"
+"""The sentiment, -1 to 1."""
+
+SENTIMENT_WEIGHT: Final = "trading.sentiment.weight"
+"""Weight of a source in the aggregated sentiment, 0 to 1."""
+
+SENTIMENT_AGAINST: Final = "trading.sentiment.against"
+"""What a source disagreed with: another source, or ``price``."""
+
+ERROR_SEVERITY: Final = "trading.error.severity"
+"""How bad the application says an error is: ``debug``, ``info``, ``warning``, ``error``, ``critical``."""
+
+ERROR_SUPPRESSED: Final = "trading.error.suppressed"
+"""How many errors like this one were counted but not logged since the last that was."""
 
 # --- spans and events ------------------------------------------------------------------------------------------------
 
@@ -335,8 +442,20 @@ SPAN_FILL: Final = "fill"
 SPAN_BUFFER_UPDATE: Final = "buffer update"
 """Span, INTERNAL: the application's own buffers and indicators take up new data."""
 
+SPAN_PROVIDER: Final = "provider"
+"""Span, CLIENT, named ``provider {operation}``: one call to a data or broker API."""
+
+SPAN_SENTIMENT: Final = "sentiment"
+"""Span, INTERNAL, named ``sentiment {source}``: one calculation of a sentiment."""
+
 SPAN_SCAN: Final = "scan"
 """Span, INTERNAL, named ``scan {scanner}``: one scan."""
+
+SPAN_CYCLE: Final = "cycle"
+"""Root span, INTERNAL, named ``cycle {state}``: one turn of the engine's main loop, where that was asked for."""
+
+SPAN_HANDLE: Final = "handle"
+"""Span, CONSUMER, named ``handle {event type}``: one handler's work on one event of the bus."""
 
 EVENT_FILTER_EVALUATED: Final = "trading.filter.evaluated"
 """A filter or condition was evaluated."""
@@ -373,6 +492,51 @@ EVENT_RISK_CHECKED: Final = "trading.risk.checked"
 
 EVENT_ENGINE_TRANSITION: Final = "trading.engine.transition"
 """The engine changed its state."""
+
+EVENT_PROVIDER_RATE_LIMITED: Final = "trading.provider.rate_limited"
+"""A provider refused a call because there were too many."""
+
+EVENT_PROVIDER_RETRIED: Final = "trading.provider.retried"
+"""A call to a provider failed and is made again."""
+
+EVENT_PROVIDER_WAITED: Final = "trading.provider.waited"
+"""A call was held back to stay within the provider's rate limit."""
+
+EVENT_SENTIMENT_DIVERGED: Final = "trading.sentiment.diverged"
+"""Sources disagreed, or sentiment and price."""
+
+EVENT_ERROR: Final = "trading.error"
+"""The application reported an error; as a log record always, on the current span where there is no exception."""
+
+EVENT_CYCLE_OVERRUN: Final = "trading.engine.cycle.overrun"
+"""A cycle of the engine took longer than its budget."""
+
+EVENT_DROPPED: Final = "trading.event.dropped"
+"""An event on the bus was not handled."""
+
+EVENT_HANDLER_SLOW: Final = "trading.event.handler.slow"
+"""A handler of the bus took longer than it should."""
+
+EVENT_RISK_LIMIT_HIT: Final = "trading.risk.limit_hit"
+"""A risk limit was reached."""
+
+EVENT_STOP_LOSS_TRIGGERED: Final = "trading.stop_loss.triggered"
+"""A stop loss was triggered."""
+
+EVENT_TAKE_PROFIT_TRIGGERED: Final = "trading.take_profit.triggered"
+"""A profit target was triggered."""
+
+EVENT_POSITION_SIZED: Final = "trading.position.sized"
+"""It was decided how large a position is to be."""
+
+EVENT_POSITION_MISMATCH: Final = "trading.position.mismatched"
+"""The venue has another position than the bot."""
+
+EVENT_PDT_AVOIDED: Final = "trading.pdt.trade_avoided"
+"""A trade was left out to stay below the pattern day trader rule."""
+
+EVENT_CASH_VIOLATION: Final = "trading.cash_account.violated"
+"""A rule for cash accounts was broken."""
 
 
 class EngineMode(StrEnum):
@@ -467,6 +631,42 @@ class DisconnectReason(StrEnum):
     OTHER = "other"
 
 
+class DropReason(StrEnum):
+    """Why an event on the bus was not handled (`DROP_REASON`)."""
+
+    QUEUE_FULL = "queue_full"
+    DISPLACED = "displaced"
+    NO_HANDLER = "no_handler"
+    CLOSED = "closed"
+    SHUTDOWN = "shutdown"
+    OTHER = "other"
+
+
+class ConfidenceBand(StrEnum):
+    """How sure the strategy was (`CONFIDENCE_BAND`)."""
+
+    LOW = "low"  # below 0.5
+    MEDIUM = "medium"  # below 0.75
+    HIGH = "high"
+
+
+class CashViolation(StrEnum):
+    """Which rule for cash accounts was broken (`VIOLATION_TYPE`; after Regulation T of the Federal Reserve)."""
+
+    GOOD_FAITH = "good_faith"  # bought with unsettled money, sold before that had settled
+    FREE_RIDING = "free_riding"  # paid for a purchase with the sale of what was bought
+    CASH_LIQUIDATION = "cash_liquidation"  # sold another holding to pay for it after the trade date
+    UNSETTLED_FUNDS = "unsettled_funds"  # wanted more than the settled cash
+    OTHER = "other"
+
+
+class CacheResult(StrEnum):
+    """Whether a cache had what was asked for (`CACHE_RESULT`)."""
+
+    HIT = "hit"
+    MISS = "miss"
+
+
 ENUMERATIONS: Final[Mapping[str, type[StrEnum]]] = MappingProxyType(
     {
         ENGINE_MODE: EngineMode,
@@ -478,6 +678,10 @@ ENUMERATIONS: Final[Mapping[str, type[StrEnum]]] = MappingProxyType(
         ORDER_REJECT_REASON: OrderRejectReason,
         FILTER_RESULT: FilterResult,
         DISCONNECT_REASON: DisconnectReason,
+        CACHE_RESULT: CacheResult,
+        DROP_REASON: DropReason,
+        CONFIDENCE_BAND: ConfidenceBand,
+        VIOLATION_TYPE: CashViolation,
     }
 )
 """The attributes whose values are fixed, with their enumeration."""
@@ -485,7 +689,9 @@ ENUMERATIONS: Final[Mapping[str, type[StrEnum]]] = MappingProxyType(
 METRIC_ATTRIBUTES: Final[frozenset[str]] = frozenset(
     {
         CACHE_NAME,
+        CACHE_RESULT,
         COMPONENT,
+        CONFIDENCE_BAND,
         CPYTHON_GC_GENERATION,
         DB_CONNECTION_POOL_NAME,
         DB_CONNECTION_STATE,
@@ -493,6 +699,7 @@ METRIC_ATTRIBUTES: Final[frozenset[str]] = frozenset(
         DB_OPERATION_NAME,
         DB_SYSTEM_NAME,
         DISCONNECT_REASON,
+        DROP_REASON,
         ENGINE_MODE,
         ENGINE_STATE,
         ENGINE_TRANSITION_FROM,
@@ -505,6 +712,7 @@ METRIC_ATTRIBUTES: Final[frozenset[str]] = frozenset(
         HTTP_REQUEST_METHOD,
         HTTP_RESPONSE_STATUS_CODE,
         HTTP_ROUTE,
+        MEASURE_NAME,
         NETWORK_PROTOCOL_VERSION,
         ORDER_REJECT_REASON,
         ORDER_SIDE,
@@ -534,6 +742,7 @@ METRIC_ATTRIBUTES: Final[frozenset[str]] = frozenset(
         TIMEFRAME,
         URL_SCHEME,
         VENUE,
+        VIOLATION_TYPE,
     }
 )
 """Keys with few values, which may stand on metrics. Spans may carry them too."""
@@ -543,8 +752,12 @@ SPAN_ONLY_ATTRIBUTES: Final[frozenset[str]] = frozenset(
         CANDLE_CLOSE_TIME,
         CANDLE_GAP_COUNT,
         CANDLE_OPEN_TIME,
+        ELAPSED,
+        ELAPSED_LIMIT,
         ENGINE_TRANSITION_LEGAL,
         ENGINE_TRANSITION_REASON,
+        ERROR_SEVERITY,
+        ERROR_SUPPRESSED,
         EVENT_TIME,
         FILL_FEE,
         FILL_PRICE,
@@ -556,10 +769,22 @@ SPAN_ONLY_ATTRIBUTES: Final[frozenset[str]] = frozenset(
         ORDER_EXPECTED_PRICE,
         ORDER_ID,
         ORDER_QUANTITY,
+        POSITION_QUANTITY,
+        POSITION_VALUE,
+        POSITION_VENUE_QUANTITY,
+        PROVIDER_RETRY_AFTER,
         REJECT_MESSAGE,
+        SCAN_CANDIDATES,
+        SCAN_CANDIDATE_COUNT,
+        SCAN_SYMBOL_COUNT,
+        SENTIMENT_AGAINST,
+        SENTIMENT_SCORE,
+        SENTIMENT_WEIGHT,
         SESSION_ID,
         SIGNAL_CONFIDENCE,
         SIGNAL_PRICE,
+        TRIGGER_LEVEL,
+        TRIGGER_PRICE,
     }
 )
 """Keys without bound: ids, prices, free text. On a metric each value would be a series of its own."""

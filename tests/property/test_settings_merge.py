@@ -18,10 +18,12 @@ from ticktrace.settings.values import (
     Bool,
     Count,
     Duration,
+    Durations,
     Endpoint,
     FilePath,
     Host,
     Names,
+    Percentiles,
     Port,
     Rate,
     Ratio,
@@ -50,10 +52,15 @@ KINDS: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (Bool, st.booleans()),
     (Count, st.integers(0, 10_000)),
     (Duration, SECONDS),
+    (Durations, st.lists(SECONDS, min_size=1, max_size=3, unique=True).map(sorted)),
     (Endpoint, st.integers(1, 65535).map("http://host:{}".format)),
     (FilePath, WORD),
     (Host, st.text("abc.", min_size=1, max_size=8)),
     (Names, st.lists(WORD, min_size=1, max_size=4, unique=True)),
+    (
+        Percentiles,
+        st.lists(st.integers(1, 999).map(lambda n: n / 10), min_size=1, max_size=3, unique=True).map(sorted),
+    ),
     (Port, st.integers(0, 65535)),
     (Rate, st.integers(1, 10_000).map(lambda number: number / 100)),
     (Ratio, st.integers(0, 100).map(lambda number: number / 100)),
@@ -69,6 +76,9 @@ BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("exporters.traces", "exporters.metrics", "exporters.logs"), EXPORTERS),
     "logs.queue.max_export_batch_size": st.integers(1, 2048),
     "logs.queue.max_queue_size": st.integers(512, 10_000),
+    "metrics.instruments": st.fixed_dictionaries(
+        {"kind": st.just("gauge"), "description": WORD}, optional={"max_series": st.integers(1, 99)}
+    ),
     "metrics.views": st.lists(WORD.map(lambda name: {"instrument": name, "drop": True}), max_size=2),
     "propagators": st.sampled_from([["tracecontext"], ["baggage"], ["baggage", "tracecontext"]]),
     "traces.keep.outcomes": st.lists(
@@ -97,10 +107,14 @@ def keys_of(leaf: Leaf) -> st.SearchStrategy[str]:
 
 
 def in_variable(leaf: Leaf, value: Any) -> str:
+    if leaf.name == "metrics.instruments":
+        return json.dumps(value)
     if leaf.is_mapping:
         return ",".join(f"{quote(key)}={quote(in_variable_value(item))}" for key, item in value.items())
     if leaf.name == "metrics.views":
         return json.dumps(value)
+    if leaf.name.startswith("metrics.recent.") and isinstance(value, list):
+        return ",".join(map(str, value))
     return in_variable_value(value)
 
 

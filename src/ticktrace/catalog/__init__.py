@@ -14,19 +14,33 @@ from ticktrace.catalog import (
     _strategy,
     _telemetry,
 )
+from ticktrace.catalog._lookup import InstrumentNames, attribute_key
+from ticktrace.catalog._own import own_settings, problems_of_own, with_own
+from ticktrace.catalog._panel import dashboard_of, panel_of
 from ticktrace.catalog._prometheus import label_name
 from ticktrace.catalog._recording import RecordingRule, recording_rules
+from ticktrace.catalog._reference import codes, reference_table, table
 from ticktrace.catalog._spec import InstrumentSpec, Kind, make_catalog
 
 __all__ = [
     "BUCKETS",
     "CATALOG",
+    "InstrumentNames",
     "InstrumentSpec",
     "Kind",
     "RecordingRule",
+    "attribute_key",
+    "codes",
+    "dashboard_of",
     "label_name",
     "make_catalog",
+    "own_settings",
+    "panel_of",
+    "problems_of_own",
     "recording_rules",
+    "reference_table",
+    "table",
+    "with_own",
 ]
 
 BUCKETS = _buckets.NAMED

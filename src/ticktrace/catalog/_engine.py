@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ticktrace import semconv
-from ticktrace.catalog._buckets import HOT_PATH
+from ticktrace.catalog._buckets import FILL, HOT_PATH
 from ticktrace.catalog._labels import MODE
 from ticktrace.catalog._spec import counter, gauge, group, histogram
 
@@ -35,6 +35,34 @@ ROWS = (
             "{transition}",
             "Changes of the engine's state.",
             (semconv.ENGINE_TRANSITION_FROM, semconv.ENGINE_TRANSITION_TO, *MODE),
+        ),
+        counter(
+            "trading.engine.state.illegal_transitions",
+            "{transition}",
+            "Changes of the engine's state that the application had not declared.",
+            (semconv.ENGINE_TRANSITION_FROM, semconv.ENGINE_TRANSITION_TO, *MODE),
+        ),
+        histogram(
+            "trading.engine.state.duration",
+            "s",
+            "Time that the engine was in a state, recorded when it left it.",
+            FILL,
+            (semconv.ENGINE_STATE, *MODE),
+        ),
+        counter(
+            "trading.engine.cycle.overruns",
+            "{cycle}",
+            "Cycles that took longer than their budget.",
+            (semconv.ENGINE_STATE, *MODE),
+        ),
+        gauge(
+            "trading.engine.signals.active", "{signal}", "Signals that the latest cycle had to work on.", MODE
+        ),
+        gauge(
+            "trading.engine.cycles.without_signal",
+            "{cycle}",
+            "Cycles one after the other, up to the latest, that had no signal.",
+            MODE,
         ),
         gauge(
             "trading.engine.uptime", "s", "Time since the engine was started.", MODE, "engine_uptime_seconds"
@@ -77,6 +105,19 @@ ROWS = (
             "Events that wait in the queue.",
             (semconv.QUEUE_NAME, *MODE),
             "event_bus_queue_depth",
+        ),
+        # Not in the seeds: what the bot's own bus lost, or took too long over, is what an operator asks first.
+        counter(
+            "trading.event_bus.dropped",
+            "{event}",
+            "Events that were published and not handled.",
+            (*_EVENT, semconv.QUEUE_NAME, semconv.DROP_REASON),
+        ),
+        counter(
+            "trading.event_bus.handlers.slow",
+            "{call}",
+            "Calls of a handler that took longer than its threshold.",
+            (*_EVENT, semconv.EVENT_HANDLER_NAME),
         ),
     ),
     *group(

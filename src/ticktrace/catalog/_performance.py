@@ -100,7 +100,7 @@ ROWS = (
             "{currency}",
             "What was put into a position when it was opened, in the account currency.",
             NOTIONAL,
-            (*RESULT, semconv.ORDER_SIDE),
+            (*RESULT, semconv.ORDER_SIDE, semconv.CONFIDENCE_BAND),
         ),
         gauge("trading.exposure.ratio", "1", "Value of all positions as a part of equity.", RESULT),
         gauge(
@@ -115,11 +115,17 @@ ROWS = (
             "Trades left out to stay below the pattern day trader rule.",
             RESULT,
         ),
+        gauge(
+            "trading.pdt.day_trades",
+            "{trade}",
+            "Day trades within the window that the pattern day trader rule counts, five business days.",
+            (semconv.VENUE, *MODE),
+        ),
         counter(
             "trading.cash_account.violations",
             "{violation}",
             "Breaches of the rules for cash accounts.",
-            RESULT,
+            (*RESULT, semconv.VIOLATION_TYPE),
         ),
     ),
 )

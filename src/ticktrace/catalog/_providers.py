@@ -12,6 +12,7 @@ __all__ = ["ROWS"]
 _PROVIDER = (semconv.PROVIDER_NAME, *MODE)
 _CALL = (semconv.PROVIDER_NAME, semconv.PROVIDER_OPERATION, *MODE)
 _SENTIMENT = (semconv.PROVIDER_NAME, semconv.SYMBOL, *MODE)
+_CACHE = (semconv.CACHE_NAME, semconv.DB_SYSTEM_NAME, *MODE)
 _POOL = (semconv.DB_CONNECTION_POOL_NAME,)
 
 ROWS = (
@@ -38,6 +39,12 @@ ROWS = (
             "Calls to a data or broker API that failed.",
             (*_CALL, semconv.ERROR_TYPE),
             "provider_api_errors_total",
+        ),
+        counter(
+            "trading.provider.api.retries",
+            "{retry}",
+            "Attempts that were made again because the one before had failed.",
+            (*_CALL, semconv.ERROR_TYPE),
         ),
         counter(
             "trading.provider.rate_limit.hits",
@@ -69,11 +76,22 @@ ROWS = (
         gauge(
             "trading.provider.data.freshness",
             "s",
-            "Age of the newest data that a provider gave.",
+            "Age of the newest data that a provider gave, as of the time of the export.",
             _CALL,
             "provider_data_freshness_seconds",
         ),
-        gauge("trading.provider.available", "{boolean}", "1 while a provider answers, else 0.", _PROVIDER),
+        gauge(
+            "trading.provider.available",
+            "{boolean}",
+            "1 while a provider answers, else 0: whether the latest call was answered.",
+            _PROVIDER,
+        ),
+        gauge(
+            "trading.provider.availability",
+            "{ratio}",
+            "Part of the recent calls that the provider answered, be it with an error of its own, 0 to 1.",
+            _PROVIDER,
+        ),
     ),
     *group(
         "sentiment",
@@ -106,20 +124,27 @@ ROWS = (
             "s",
             "Time of one operation on a cache.",
             HOT_PATH,
-            (
-                semconv.CACHE_NAME,
-                semconv.DB_SYSTEM_NAME,
-                semconv.DB_OPERATION_NAME,
-                *MODE,
-                semconv.ERROR_TYPE,
-            ),
+            (*_CACHE, semconv.DB_OPERATION_NAME, semconv.ERROR_TYPE),
             "redis_latency_seconds",
         ),
+        counter(
+            "trading.cache.lookups",
+            "{lookup}",
+            "Lookups in a cache, those it answered and those it did not.",
+            (*_CACHE, semconv.CACHE_RESULT),
+        ),
+        counter(
+            "trading.cache.evictions",
+            "{entry}",
+            "Entries that a cache gave up to make room, or because they were too old.",
+            _CACHE,
+        ),
+        gauge("trading.cache.size", "{entry}", "Entries that a cache holds.", _CACHE),
         gauge(
             "trading.cache.hit_rate",
             "{ratio}",
             "Part of the recent lookups that a cache answered, 0 to 1.",
-            (semconv.CACHE_NAME, semconv.DB_SYSTEM_NAME, *MODE),
+            _CACHE,
             "redis_cache_hit_rate",
         ),
     ),

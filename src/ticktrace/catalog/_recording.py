@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ticktrace.catalog._spec import InstrumentSpec
 
-__all__ = ["RecordingRule", "recording_rules"]
+__all__ = ["SEED_LABELS", "RecordingRule", "recording_rules"]
 
 _WINDOW: Final = "5m"
 
@@ -34,7 +34,7 @@ class RecordingRule:
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-_SEED_LABELS: Final[Mapping[str, str]] = {
+SEED_LABELS: Final[Mapping[str, str]] = {
     semconv.VENUE: "venue",
     semconv.SYMBOL: "symbol",
     semconv.TIMEFRAME: "timeframe",
@@ -74,7 +74,7 @@ def _rules(alias: str, row: InstrumentSpec) -> Iterator[RecordingRule]:
 
 def _relabelled(expr: str, alias: str, row: InstrumentSpec) -> str:
     for key in row.attributes:
-        label = _SEED_LABELS.get(key)
+        label = SEED_LABELS.get(key)
         if key == semconv.ERROR_TYPE:
             label = "type" if alias in _TYPED_ERRORS else "error_type"
         # Aggregated away: nothing to copy. What OpenTelemetry calls as the seeds do needs no copy either.

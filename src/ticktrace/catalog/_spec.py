@@ -56,6 +56,7 @@ class InstrumentSpec:
         buckets: upper bounds, inclusive, in `unit`; of a histogram always, of nothing else.
         aliases: names that other systems give it in Prometheus and that recording rules offer as well.
         recorded_by: ``otel`` where an OpenTelemetry instrumentation records it and ticktrace only shapes it.
+        max_series: most attribute sets that it may have, of an application's own; None for the general limit.
 
     Raises:
         CatalogError: a field contradicts another or what OpenTelemetry allows.
@@ -70,8 +71,21 @@ class InstrumentSpec:
     buckets: tuple[float, ...] | None = None
     aliases: tuple[str, ...] = ()
     recorded_by: Literal["ticktrace", "otel"] = "ticktrace"
+    max_series: int | None = None
 
     def __post_init__(self) -> None:
+        word: object = self.kind
+        if not isinstance(word, Kind):  # its word is as good
+            known: dict[object, Kind] = {str(kind): kind for kind in Kind}
+            if word not in known:
+                names = ", ".join(Kind)
+                raise CatalogError(
+                    f"instrument {self.name!r}: {word!r} is no kind of instrument; known: {names}"
+                )
+            object.__setattr__(self, "kind", known[word])
+        for name in ("attributes", "aliases", "buckets"):  # as lists they could not be compared
+            if isinstance(value := getattr(self, name), list):
+                object.__setattr__(self, name, tuple(value))
         problem = self._problem()
         if problem:
             raise CatalogError(f"instrument {self.name!r}: {problem}")

@@ -1,4 +1,4 @@
-"""Rows about ticktrace itself: what watching costs, and what it loses."""
+"""Rows about ticktrace itself, what watching costs and what it loses; and what `ticktrace.measure` records."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from ticktrace.catalog._spec import counter, gauge, group, histogram
 
 __all__ = ["ROWS"]
 
-ROWS = group(
+_ROWS = group(
     "ticktrace",
-    histogram("ticktrace.drain.duration", "s", "Time of one pass of the drain.", HOT_PATH),
+    histogram("ticktrace.drain.duration", "s", "Time of one pass of the drain, pauses included.", HOT_PATH),
+    counter("ticktrace.drain.cpu.time", "s", "CPU time of the drain's passes, on whatever thread."),
+    gauge("ticktrace.backlog", "{item}", "Items that wait in a buffer.", (semconv.TELEMETRY_BUFFER_NAME,)),
     counter(
         "ticktrace.dropped",
         "{item}",
@@ -37,11 +39,36 @@ ROWS = group(
         "Measurements whose attribute set was one too many for the instrument.",
         (semconv.TELEMETRY_INSTRUMENT_NAME,),
     ),
-    gauge("ticktrace.overhead.ratio", "1", "Part of the process's CPU time that telemetry took."),
+    gauge("ticktrace.overhead.ratio", "1", "Part of one core that telemetry's own threads took lately."),
     gauge(
         "ticktrace.build_info",
         "{info}",
         "Always 1; what runs stands in the attributes.",
         (semconv.TELEMETRY_VERSION, semconv.TELEMETRY_ENGINE, semconv.PYTHON_VERSION),
+    ),
+)
+
+# One row for every piece of code that an application times: the name is an attribute, limited as all words are.
+ROWS = (
+    *_ROWS,
+    *group(
+        "measured code",
+        histogram(
+            "ticktrace.measure.duration",
+            "s",
+            "Time of a piece of the application's own code, by the name it was given.",
+            HOT_PATH,
+            (
+                semconv.MEASURE_NAME,
+                semconv.COMPONENT,
+                semconv.VENUE,
+                semconv.SYMBOL,
+                semconv.TIMEFRAME,
+                semconv.STRATEGY_NAME,
+                semconv.PROVIDER_NAME,
+                semconv.ENGINE_MODE,
+                semconv.ERROR_TYPE,
+            ),
+        ),
     ),
 )

@@ -10,6 +10,7 @@ from .exporting import (
     OtlpSignalSettings,
     PrometheusSettings,
 )
+from .instruments import InstrumentSettings
 from .leaves import LEAVES, Leaf
 from .load import DEFAULT_FILE, LoadedSettings, load_settings
 from .model import (
@@ -22,12 +23,21 @@ from .model import (
 )
 from .origin import Origin, mask_url
 from .schema import settings_schema
-from .signals import KeepSettings, LogsSettings, MetricsSettings, QueueSettings, TracesSettings, ViewSettings
+from .signals import (
+    KeepSettings,
+    LogsSettings,
+    MetricsSettings,
+    QueueSettings,
+    RecentSettings,
+    TracesSettings,
+    ViewSettings,
+)
 
 __all__ = [
     "DEFAULT_FILE",
     "LEAVES",
     "ExportersSettings",
+    "InstrumentSettings",
     "JsonFileSettings",
     "KeepSettings",
     "Leaf",
@@ -40,6 +50,7 @@ __all__ = [
     "OtlpSignalSettings",
     "PrometheusSettings",
     "QueueSettings",
+    "RecentSettings",
     "ResourceSettings",
     "ServiceSettings",
     "Settings",

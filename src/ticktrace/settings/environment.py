@@ -72,11 +72,18 @@ def _read(reading: Reading, leaf: Leaf, variable: Variable, text: str, order: in
                 Entry(leaf, None, value, origin, text=text, allowed=variable.allowed, order=order)
             )
         return
-    try:
-        pairs = split_pairs(text)
-    except ValueError:
-        _wrong(reading, whole, "must be key=value pairs separated by commas")
-        return
+    pairs: Mapping[str, Any] | None
+    if find_group(leaf.annotation):
+        pairs = _structured_mapping(text)
+        if pairs is None:
+            _wrong(reading, whole, "must be a YAML or JSON mapping of names to groups of settings")
+            return
+    else:
+        try:
+            pairs = split_pairs(text)
+        except ValueError:
+            _wrong(reading, whole, "must be key=value pairs separated by commas")
+            return
     for key, value in pairs.items():
         reading.entries.append(Entry(leaf, normal_key(leaf, key), value, origin, text=text, order=order))
 
@@ -86,6 +93,14 @@ def _structured(text: str) -> Any:
         return json.loads(text)  # YAML reads most of JSON, but not its surrogate pairs
     except ValueError:
         return yaml.safe_load(text)
+
+
+def _structured_mapping(text: str) -> Mapping[str, Any] | None:
+    try:
+        found = _structured(text)
+    except yaml.YAMLError:
+        return None
+    return {str(key): value for key, value in found.items()} if isinstance(found, dict) else None
 
 
 def _wrong(reading: Reading, entry: Entry, message: str) -> None:

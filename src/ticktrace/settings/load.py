@@ -29,6 +29,8 @@ __all__ = ["DEFAULT_FILE", "LoadedSettings", "load_settings"]
 
 DEFAULT_FILE = "ticktrace.yaml"
 
+_OWN = "metrics.instruments"
+
 _SERVICE_ATTRIBUTES = {
     "deployment.environment": "service.environment",
     "deployment.environment.name": "service.environment",
@@ -60,8 +62,11 @@ class LoadedSettings:
         return [self._located(problem) for problem in problems]
 
     def _located(self, problem: str) -> str:
-        named = re.match(r"[a-z_.]+", problem)
-        origin = self.origins.get(named[0].rstrip(".")) if named else None
+        named = re.match(r'([a-z_.]+)(?:\["([^"]*)"\])?', problem)
+        if named is None:
+            return problem
+        name = named[1].rstrip(".")
+        origin = self.origins.get(f"{name}.{named[2]}", self.origins.get(name))
         if origin is None or origin.source == "default":
             return problem
         return f"{'argument' if origin.source == 'argument' else origin}: {problem}"
@@ -98,7 +103,7 @@ def load_settings(
     weaker = [entry.value for entry in from_file.entries if entry.leaf.name == "exporters.metrics"]
     metrics = weaker[-1] if weaker else BY_NAME["exporters.metrics"].default
     from_environment = _joined(
-        read_seed_variables(environ, (metrics,) if isinstance(metrics, str) else tuple(metrics)),
+        read_seed_variables(environ, _names(metrics)),
         read_environment(environ),
     )
     from_arguments = read_document(Document(dict(arguments or {})))
@@ -107,6 +112,9 @@ def load_settings(
     notes = [note for layer in layers for note in layer.notes]
     merged: dict[tuple[str, ...], Entry] = {}
     wrong_paths: list[tuple[str, ...]] = []
+    if known_instruments is not None:
+        own = (entry.key for layer in layers for entry in layer.entries if entry.leaf.name == _OWN)
+        known_instruments = {*known_instruments, *(name for name in own if name is not None)}
     for layer in layers:
         problems.extend(layer.problems)
         merged_here: dict[tuple[str, ...], Entry] = {}
@@ -256,3 +264,10 @@ def _origins(merged: Mapping[tuple[str, ...], Entry]) -> dict[str, Origin]:
             origins[entry.leaf.name] = entry.origin
         origins[".".join(target)] = entry.origin
     return origins
+
+
+def _names(value: Any) -> tuple[Any, ...]:
+    """What was given as a list of names, right or wrong, which is for the settings' own rules to say."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, (list, tuple)) else ()

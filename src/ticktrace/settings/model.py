@@ -100,7 +100,10 @@ class Settings(Group):
         "sdk",
         "What stands behind the API: OpenTelemetry's SDK, or ours, which decides after the fact which traces to keep.",
     )
-    mode: Annotated[Mode, choice(Mode)] = setting("live", "`trading.engine.mode` of every instrument.")
+    mode: Annotated[Mode, choice(Mode)] = setting(
+        "live",
+        "`trading.engine.mode` of every instrument. In a `backtest` full buffers are waited for; else they drop and count.",
+    )
     service: ServiceSettings = group(ServiceSettings(), "Who sends.")
     resource: ResourceSettings = group(ResourceSettings(), "Further resource attributes.")
     exporters: ExportersSettings = group(ExportersSettings(), "Which exporters each signal leaves through.")

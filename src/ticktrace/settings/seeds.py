@@ -17,11 +17,12 @@ from .rendering import describe_error
 from .values import (
     Bool,
     Duration,
+    Durations,
     FilePath,
     Names,
     Nanoseconds,
+    Percentiles,
     Ratio,
-    Rule,
     Secret,
     Whole,
     choice,
@@ -43,13 +44,6 @@ SEED_EVENTS: Mapping[str, str] = {
     "ORDER_SUBMIT": "trading.order.submit.duration",
     "SIGNAL_GENERATION": "trading.signal.generation.duration",
 }
-
-
-def _percentiles(value: Any) -> tuple[float, ...]:
-    numbers = tuple(float(item) for item in value)
-    if not all(0 < number < 100 for number in numbers):  # noqa: PLR2004 - percent
-        raise ValueError
-    return numbers
 
 
 class Sampling(Group):
@@ -74,15 +68,8 @@ class Aggregation(Group):
     """The seeds' `aggregation` block."""
 
     interval_ms: Whole = setting(100, "Milliseconds between two aggregations.")
-    percentiles: Annotated[
-        tuple[float, ...],
-        Rule(
-            "a list of numbers above 0 and below 100",
-            _percentiles,
-            {"type": "array", "items": {"type": "number"}},
-        ),
-    ] = setting((), "Percentiles to compute.")
-    sliding_windows: tuple[Duration, ...] = setting((), "Windows to aggregate over.")
+    percentiles: Percentiles = setting((50.0, 95.0, 99.0, 99.9), "Percentiles to compute.")
+    sliding_windows: Durations = setting((1.0, 5.0, 60.0), "Windows to aggregate over.")
 
 
 class Export(Group):
@@ -187,6 +174,8 @@ def _blocks(reading: Reading, document: Document, data: dict[str, Any], above: L
             continue
         if name == "sampling":
             _sampling(reading, document, block, location)
+        elif name == "aggregation":
+            _aggregation(reading, document, block, location)
         elif name == "export":
             _export(reading, document, block, location)
         elif name == "sla_thresholds":
@@ -220,6 +209,17 @@ def _sampling(reading: Reading, document: Document, block: Sampling, location: L
         argument, sampler = f"{block.default_rate:g}", "parentbased_traceidratio"
     _add(reading, document, "traces.sampler", sampler, location)
     _add(reading, document, "traces.sampler_arg", argument, location)
+
+
+def _aggregation(reading: Reading, document: Document, block: Aggregation, location: Location) -> None:
+    given = block.model_fields_set
+    for name, setting_name in (("percentiles", "percentiles"), ("sliding_windows", "windows")):
+        if name in given:
+            value = getattr(block, name)
+            _add(reading, document, f"metrics.recent.{setting_name}", value, (*location, name))
+    if "interval_ms" in given:
+        here = (*location, "interval_ms")
+        reading.notes.append(f"{document.origin(here)}: {'.'.join(map(str, here))}: accepted, has no effect")
 
 
 def _export(reading: Reading, document: Document, block: Export, location: Location) -> None:

@@ -7,15 +7,18 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from .declare import Group, group, milliseconds, setting
+from .instruments import InstrumentSettings  # noqa: TC001  pydantic reads the annotations at run time
 from .values import (
     Argument,
     Bool,
     Buckets,
     Count,
     Duration,
+    Durations,
     HistogramScale,
     HistogramSize,
     Names,
+    Percentiles,
     Rate,
     Text,
     Whole,
@@ -29,6 +32,7 @@ __all__ = [
     "LogsSettings",
     "MetricsSettings",
     "QueueSettings",
+    "RecentSettings",
     "TracesSettings",
     "ViewSettings",
 ]
@@ -46,14 +50,18 @@ class QueueSettings(Group):
     """The bounded queue between the application and an exporter."""
 
     max_queue_size: Whole = setting(
-        2048, "Most items that wait for export; more are dropped and counted.", env="_MAX_QUEUE_SIZE"
+        2048,
+        "Most items that wait for export; more are dropped and counted, or in a backtest wait, if they are spans.",
+        env="_MAX_QUEUE_SIZE",
     )
     max_export_batch_size: Whole = setting(512, "Most items in one export.", env="_MAX_EXPORT_BATCH_SIZE")
     schedule_delay: Duration = setting(
         5.0, "Longest wait before waiting items are exported.", env=milliseconds("_SCHEDULE_DELAY")
     )
     export_timeout: Duration = setting(
-        30.0, "Longest time one export may take.", env=milliseconds("_EXPORT_TIMEOUT")
+        30.0,
+        "Longest time one export may take; in a backtest a full queue of spans is waited for so long while nothing moves.",
+        env=milliseconds("_EXPORT_TIMEOUT"),
     )
 
     @model_validator(mode="after")
@@ -86,7 +94,8 @@ class KeepSettings(Group):
     share_per_minute: Rate = setting(1.0, "Traces a minute that are kept for each value of `share_key`.")
     max_per_second: Rate | None = setting(None, "At most so many traces a second are kept overall.")
     max_traces: Whole = setting(
-        2048, "Most traces that wait for their verdict; more are dropped and counted."
+        2048,
+        "Most traces that wait for their verdict; more are dropped and counted, or in a backtest judged by who ends them.",
     )
     max_spans_per_trace: Whole = setting(1000, "With so many spans a trace is judged before its root ends.")
     max_age: Duration = setting(600.0, "At this age a trace is judged before its root ends.")
@@ -192,6 +201,18 @@ class ViewSettings(Group):
         return self
 
 
+class RecentSettings(Group):
+    """The last values of each histogram's series, kept as they were recorded: exact percentiles in process."""
+
+    enabled: Bool = setting(default=True, description="Whether they are kept.")
+    values: Whole = setting(10_000, "Most values kept of a series, the newest; 16 bytes each.")
+    series: Whole = setting(
+        200, "Most series of which values are kept; idle ones make room, further ones are left out."
+    )
+    windows: Durations = setting((1.0, 5.0, 60.0), "The windows that statistics are given for by default.")
+    percentiles: Percentiles = setting((50.0, 95.0, 99.0, 99.9), "The percentiles that statistics hold.")
+
+
 class MetricsSettings(Group):
     """How metrics are aggregated and how often they leave."""
 
@@ -213,6 +234,26 @@ class MetricsSettings(Group):
     )
     views: tuple[ViewSettings, ...] = setting(
         (), "Changes to how instruments are exported, applied on top of the catalog's."
+    )
+    instruments: dict[str, InstrumentSettings] = setting(
+        {}, "Instruments of the application's own, by their full names; see below."
+    )
+    recent: RecentSettings = group(RecentSettings(), "The last values, kept for statistics in process.")
+    series_limit: Whole = setting(
+        2000,
+        "Most attribute sets of an instrument on the deferred engine; more are counted together as `otel.metric.overflow`.",
+    )
+    idle_series: Duration | None = setting(
+        None,
+        "On the deferred engine, forget attribute sets that were not written for so long. Never when null.",
+    )
+    buffer_size: Whole = setting(
+        4096,
+        "Values of one attribute set that may wait on the deferred engine; then the recording thread aggregates some itself.",
+    )
+    unbounded: Bool = setting(
+        default=False,
+        description="Let them wait in any number: the cheapest recording, but memory depends on the drain keeping up.",
     )
 
 

@@ -25,12 +25,14 @@ __all__ = [
     "Buckets",
     "Count",
     "Duration",
+    "Durations",
     "Endpoint",
     "FilePath",
     "HistogramScale",
     "HistogramSize",
     "Names",
     "Nanoseconds",
+    "Percentiles",
     "Port",
     "Ratio",
     "Rule",
@@ -41,6 +43,7 @@ __all__ = [
     "Whole",
     "choice",
     "did_you_mean",
+    "parse_buckets",
     "parse_duration",
     "wrong",
 ]
@@ -194,7 +197,13 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_text(item) for item in _items(value)))
 
 
-def _buckets(value: Any) -> tuple[float, ...]:
+def parse_buckets(value: Any) -> tuple[float, ...]:
+    """Return the bounds of a histogram.
+
+    Raises:
+        ValueError: they do not increase, or there are none.
+        TypeError: they are no numbers.
+    """
     bounds = tuple(_float(item) for item in _items(value))
     if not bounds or any(low >= high for low, high in itertools.pairwise(bounds)):
         raise ValueError
@@ -208,6 +217,20 @@ def _thresholds(value: Any) -> tuple[float, ...]:
     if not isinstance(items, (list, tuple)) or not items:
         raise TypeError
     return tuple(sorted({parse_duration(item) for item in items}))
+
+
+def _durations(value: Any) -> tuple[float, ...]:
+    durations = tuple(sorted({parse_duration(item) for item in _items(value)}))
+    if not durations:
+        raise ValueError
+    return durations
+
+
+def _percentiles(value: Any) -> tuple[float, ...]:
+    numbers = tuple(sorted({_float(item) for item in _items(value)}))
+    if not all(0 < number < 100 for number in numbers):  # noqa: PLR2004  percent
+        raise ValueError
+    return numbers
 
 
 def _path(value: Any) -> Path:
@@ -321,7 +344,7 @@ Buckets = Annotated[
     tuple[float, ...],
     Rule(
         "a list of numbers, each above the one before",
-        _buckets,
+        parse_buckets,
         {"type": "array", "items": {"type": "number"}},
     ),
 ]
@@ -331,6 +354,25 @@ Thresholds = Annotated[
         'one duration > 0 or a list of them: seconds as a number, or text such as "50ms"',
         _thresholds,
         {"anyOf": [*_SECONDS["anyOf"], {"type": "array", "items": _SECONDS, "minItems": 1}]},
+    ),
+]
+Durations = Annotated[
+    tuple[float, ...],
+    Rule(
+        'a list of durations > 0: seconds as numbers, or text such as "500ms", "5s", "1m"',
+        _durations,
+        {"anyOf": [{"type": "array", "items": _SECONDS, "minItems": 1}, {"type": "string"}]},
+    ),
+]
+Percentiles = Annotated[
+    tuple[float, ...],
+    Rule(
+        "a list of numbers above 0 and below 100",
+        _percentiles,
+        {
+            "type": "array",
+            "items": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 100},
+        },
     ),
 ]
 FilePath = Annotated[Path, Rule("a path", _path, {"type": "string"})]

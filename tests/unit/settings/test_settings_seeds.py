@@ -80,6 +80,15 @@ def test_the_seeds_file_is_mapped_onto_settings(load: Load) -> None:
     assert str(loaded.origins["slo.thresholds.trading.order.fill.duration"]) == "ticktrace.yaml:39"
 
 
+def test_percentiles_and_windows_are_those_of_the_statistics(load: Load) -> None:
+    loaded = load(SEED_FILE, ENVIRON)
+    recent = loaded.settings.metrics.recent
+    assert (recent.percentiles, recent.windows) == ((50, 95, 99, 99.9), (1, 5, 60))
+    assert loaded.origins["metrics.recent.windows"].source == "file"
+    other = load("aggregation: {percentiles: [90], sliding_windows: [10s]}").settings.metrics.recent
+    assert (other.percentiles, other.windows) == ((90,), (10,))
+
+
 def test_the_adaptive_sampler_understands_the_mapped_argument(load: Load) -> None:
     argument = load(SEED_FILE, ENVIRON).settings.traces.sampler_arg
     assert argument == "policy=1000:0.1,ceiling=1"
@@ -89,7 +98,7 @@ def test_the_adaptive_sampler_understands_the_mapped_argument(load: Load) -> Non
 def test_what_has_no_effect_yet_is_noted_and_no_secret_is_shown(load: Load) -> None:
     assert load(SEED_FILE, ENVIRON).notes == (
         "ticktrace.yaml:14: metrics.buffer: accepted, has no effect yet",
-        "ticktrace.yaml:19: metrics.aggregation: accepted, has no effect yet",
+        "ticktrace.yaml:20: metrics.aggregation.interval_ms: accepted, has no effect",
         "ticktrace.yaml:42: metrics.alerting: accepted, has no effect yet",
     )
 
