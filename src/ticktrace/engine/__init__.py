@@ -4,15 +4,29 @@ from ticktrace.engine.attendant import Deadline
 from ticktrace.engine.barrier import attempt, contained, internal_errors, report, text_of, warn_once
 from ticktrace.engine.binding import BoundCounter, BoundGauge, BoundHistogram, BoundUpDownCounter, Instruments
 from ticktrace.engine.clock import NANOSECONDS, Clock
+from ticktrace.engine.current import SPAN_KEY, InnerContext, attach, get_current, reset
 from ticktrace.engine.deferred.engine import DeferredEngine
 from ticktrace.engine.delivery import Delivery
+from ticktrace.engine.overhead import Overhead
 from ticktrace.engine.pipes import NamedTarget
 from ticktrace.engine.plan import Engine, Plan
+from ticktrace.engine.recent import Kept, Recent
 from ticktrace.engine.sdk import SdkEngine
+from ticktrace.engine.stamp import (
+    NOTHING_MORE,
+    Happened,
+    SpanEnd,
+    SpanStart,
+    Stamp,
+    StampEvent,
+    Stamps,
+)
 from ticktrace.engine.switch import Switchboard
 
 __all__ = [
     "NANOSECONDS",
+    "NOTHING_MORE",
+    "SPAN_KEY",
     "BoundCounter",
     "BoundGauge",
     "BoundHistogram",
@@ -22,15 +36,28 @@ __all__ = [
     "DeferredEngine",
     "Delivery",
     "Engine",
+    "Happened",
+    "InnerContext",
     "Instruments",
+    "Kept",
     "NamedTarget",
+    "Overhead",
     "Plan",
+    "Recent",
     "SdkEngine",
+    "SpanEnd",
+    "SpanStart",
+    "Stamp",
+    "StampEvent",
+    "Stamps",
     "Switchboard",
+    "attach",
     "attempt",
     "contained",
+    "get_current",
     "internal_errors",
     "report",
+    "reset",
     "text_of",
     "warn_once",
 ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
 from ticktrace.engine.attendant import Attendant, Request
 from ticktrace.engine.barrier import attempt, report
@@ -20,18 +21,17 @@ if TYPE_CHECKING:
     from opentelemetry.sdk._logs import ReadWriteLogRecord
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
-__all__ = ["Added", "OpenLoggerProvider", "OpenTracerProvider"]
+__all__ = ["SILENT_STARTS", "Added", "OpenLoggerProvider", "OpenTracerProvider"]
+
+# These do nothing at a span's start; calling them would only cost the trading thread.
+SILENT_STARTS = (SpanProcessor.on_start, SimpleSpanProcessor.on_start, BatchSpanProcessor.on_start)
 
 
-class _GuardedSpanProcessor(SpanProcessor):
+class _SilentAtStart(SpanProcessor):
+    """A guard that does nothing at a span's start, so that an engine need not show it one."""
+
     def __init__(self, inner: SpanProcessor) -> None:
         self._inner = inner
-
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        try:
-            self._inner.on_start(span, parent_context=parent_context)
-        except Exception as error:  # noqa: BLE001  the barrier
-            report("an added span processor's on_start", error)
 
     def _on_ending(self, span: Span) -> None:
         try:
@@ -52,6 +52,19 @@ class _GuardedSpanProcessor(SpanProcessor):
         return attempt(
             "an added span processor's force_flush", lambda: self._inner.force_flush(timeout_millis)
         )
+
+
+class _GuardedSpanProcessor(_SilentAtStart):
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        try:
+            self._inner.on_start(span, parent_context=parent_context)
+        except Exception as error:  # noqa: BLE001  the barrier
+            report("an added span processor's on_start", error)
+
+
+def _guarded(processor: SpanProcessor) -> _SilentAtStart:
+    silent = getattr(processor.on_start, "__func__", None) in SILENT_STARTS
+    return (_SilentAtStart if silent else _GuardedSpanProcessor)(processor)
 
 
 class _GuardedLogProcessor(LogRecordProcessor):
@@ -111,7 +124,7 @@ class OpenTracerProvider(TracerProvider):
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Add a processor; what it raises is reported, and it is shut down when telemetry is."""
-        guarded = _GuardedSpanProcessor(span_processor)
+        guarded = _guarded(span_processor)
         self.added.note(guarded)
         super().add_span_processor(guarded)
 

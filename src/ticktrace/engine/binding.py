@@ -13,13 +13,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ticktrace.catalog import CATALOG, InstrumentSpec, Kind
+from ticktrace.engine.barrier import attempt
 from ticktrace.errors import CatalogError
 from ticktrace.semconv import SCHEMA_URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from opentelemetry.metrics import Meter, MeterProvider
+    from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
 
 __all__ = ["BoundCounter", "BoundGauge", "BoundHistogram", "BoundUpDownCounter", "Instruments"]
 
@@ -56,13 +57,20 @@ class BoundUpDownCounter(BoundCounter):
 
 
 class BoundHistogram(_Handle):
-    """A histogram with its attributes. ``record(value)``: in the instrument's unit."""
+    """A histogram with its attributes. ``record(value)``: in the instrument's unit.
 
-    __slots__ = ("record",)
+    Attributes:
+        offer: on an engine that decides late what is kept, makes an exemplar of a value that was recorded before: the
+            value, trace id, span id and wall-clock ns. None on an engine that does so itself while recording.
+    """
+
+    __slots__ = ("offer", "record")
     record: Callable[[float], None]
+    offer: Callable[[float, int, int, int], None] | None
 
     def _point_at(self, function: Callable[[float], None]) -> None:
         self.record = function
+        self.offer = None
 
 
 class BoundGauge(_Handle):
@@ -101,19 +109,20 @@ _METHOD = {
 }
 
 
-def _bound_function(
-    instrument: _Instrument, spec: InstrumentSpec, attributes: dict[str, Any]
-) -> Callable[[float], None]:
-    """The cheapest call that records on `instrument` with `attributes`.
+def _point(handle: _Handle, instrument: _Instrument, spec: InstrumentSpec) -> None:
+    """Let `handle` record on `instrument` by the cheapest call there is.
 
     An engine whose instruments offer ``bind`` returns a faster one than a partial over the public call.
     """
     method = _METHOD[spec.recorded_as]
     bind = getattr(instrument, "bind", None)
-    if bind is not None:
-        function: Callable[[float], None] = getattr(bind(attributes), method)
-        return function
-    return partial(getattr(instrument, method), attributes=attributes)
+    if bind is None:
+        handle._point_at(partial(getattr(instrument, method), attributes=handle.attributes))  # noqa: SLF001  one mechanism
+        return
+    bound = bind(handle.attributes)
+    handle._point_at(getattr(bound, method))  # noqa: SLF001  see above
+    if isinstance(handle, BoundHistogram):
+        handle.offer = bound.offer_exemplar
 
 
 class Instruments:
@@ -127,6 +136,7 @@ class Instruments:
         self._lock = threading.Lock()
         self._meter: Meter | None = None
         self._instruments: dict[str, _Instrument] = {}
+        self._refreshers: list[Callable[[], None]] = []
         self._handles: weakref.WeakValueDictionary[tuple[str, tuple[tuple[str, Any], ...]], _Handle] = (
             weakref.WeakValueDictionary()
         )
@@ -139,6 +149,8 @@ class Instruments:
             self._instruments = {}
             for handle in list(self._handles.values()):
                 self._aim(handle)
+            if self._refreshers:
+                self._watch_collections(self._meter)
 
     def detach(self) -> None:
         """Record nowhere from now on; every handle becomes a no-op."""
@@ -149,6 +161,26 @@ class Instruments:
             for handle in list(self._handles.values()):
                 handle._point_at(_ignore)  # noqa: SLF001  handles and their maker are one mechanism
 
+    def before_collection(self, refresh: Callable[[], None]) -> None:
+        """Call `refresh` each time a reader collects, before it reads, on the reader's thread.
+
+        For gauges whose value changes while nothing is recorded, or costs too much to set each time something is.
+        """
+        with self._lock:
+            self._refreshers.append(refresh)
+            meter = self._meter if len(self._refreshers) == 1 else None
+        if meter is not None:  # not under the lock: a collection that is under way may wait for it
+            self._watch_collections(meter)
+
+    def _watch_collections(self, meter: Meter) -> None:
+        # The API's only hook before a collection is the callback of an observable; this one observes nothing.
+        meter.create_observable_gauge("ticktrace.refresh", [self._refresh])
+
+    def _refresh(self, _options: CallbackOptions) -> tuple[Observation, ...]:
+        for refresh in list(self._refreshers):
+            attempt("gauges.refresh", refresh)
+        return ()
+
     def _aim(self, handle: _Handle) -> None:
         if self._meter is None:
             handle._point_at(_ignore)  # noqa: SLF001
@@ -157,7 +189,7 @@ class Instruments:
         instrument = self._instruments.get(spec.name)
         if instrument is None:
             instrument = self._instruments[spec.name] = _create(self._meter, spec)
-        handle._point_at(_bound_function(instrument, spec, handle.attributes))  # noqa: SLF001
+        _point(handle, instrument, spec)
 
     def _bind(
         self, name: str, kinds: tuple[Kind, ...], make: type[_Handle], attributes: Mapping[str, Any]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
     from opentelemetry.sdk.trace.export import SpanExporter
 
+    from ticktrace.engine.patience import Stall
     from ticktrace.settings import QueueSettings
 
 __all__ = ["NamedTarget", "Pipe", "flush_all", "log_pipe", "metric_pipe", "shut_down_all", "span_pipe"]
@@ -28,6 +29,7 @@ __all__ = ["NamedTarget", "Pipe", "flush_all", "log_pipe", "metric_pipe", "shut_
 T_co = TypeVar("T_co", covariant=True)
 
 _LAST_EXPORT_SHARE = 0.8  # of the deadline goes to the last export, the rest to ending what hangs
+_GENTLE_BATCH = 128  # measured: OTLP puts 512 encoded spans into one message within a call of 3.4 ms
 _FAILING_SECONDS = 1.0  # a peer that refused until now gets this long to change its mind
 
 
@@ -133,11 +135,10 @@ class _CountedSpans(BatchSpanProcessor):
     """The SDK's batch processor, with a count of what it was given."""
 
     delivery: Delivery
-    room: int
 
     def on_end(self, span: ReadableSpan) -> None:
         sampled = span.context is not None and span.context.trace_flags.sampled
-        if sampled and self.delivery.offer(self.room):
+        if sampled and self.delivery.offer():
             super().on_end(span)
 
 
@@ -145,35 +146,55 @@ class _CountedLogs(BatchLogRecordProcessor):
     """The SDK's batch processor, with a count of what it was given."""
 
     delivery: Delivery
-    room: int
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        if self.delivery.offer(self.room):
+        if self.delivery.offer():
             super().on_emit(log_record)
 
 
-def span_pipe(named: NamedTarget[SpanExporter], queue: QueueSettings) -> tuple[SpanProcessor, Pipe]:
-    """The span processor for an exporter, and its pipe. In-memory capture is immediate, all else is batched."""
-    delivery = Delivery("traces", named.name, named.destination)
-    guard = GuardedSpanExporter(named.target, delivery)
-    if named.name == "memory":
+def span_pipe(
+    named: NamedTarget[SpanExporter],
+    queue: QueueSettings,
+    stall: Stall | None = None,
+    *,
+    gently: bool = False,
+) -> tuple[SpanProcessor, Pipe]:
+    """The span processor for an exporter, and its pipe. In-memory capture is immediate, all else is batched.
+
+    Args:
+        named: the exporter.
+        queue: the bounds of its queue.
+        stall: of the threads that end spans, should it be full; by default it then drops.
+        gently: export in small batches and with pauses, so that the exporting thread does not hold the GIL for long.
+    """
+    immediately = named.name == "memory"
+    room = None if immediately else queue.max_queue_size
+    delivery = Delivery("traces", named.name, named.destination, room, stall)
+    guard = GuardedSpanExporter(named.target, delivery, gently=gently)
+    if immediately:
         immediate = SimpleSpanProcessor(guard)
         return immediate, _pipe(delivery, immediate, guard)
+    batch = queue.max_export_batch_size
     processor = _CountedSpans(
         guard,
         max_queue_size=queue.max_queue_size,
-        max_export_batch_size=queue.max_export_batch_size,
+        max_export_batch_size=min(batch, _GENTLE_BATCH) if gently else batch,
         schedule_delay_millis=queue.schedule_delay * 1e3,
     )
-    processor.delivery, processor.room = delivery, queue.max_queue_size
+    processor.delivery = delivery
     return processor, _pipe(delivery, processor, guard)
 
 
 def log_pipe(named: NamedTarget[LogRecordExporter], queue: QueueSettings) -> tuple[LogRecordProcessor, Pipe]:
-    """The log record processor for an exporter, and its pipe; see `span_pipe`."""
-    delivery = Delivery("logs", named.name, named.destination)
+    """The log record processor for an exporter, and its pipe; see `span_pipe`.
+
+    Its queue is never waited for: `logging` holds a lock meanwhile, which the exporting thread may need to say something.
+    """
+    immediately = named.name == "memory"
+    room = None if immediately else queue.max_queue_size
+    delivery = Delivery("logs", named.name, named.destination, room)
     guard = GuardedLogExporter(named.target, delivery)
-    if named.name == "memory":
+    if immediately:
         immediate = SimpleLogRecordProcessor(guard)
         return immediate, _pipe(delivery, immediate, guard)
     processor = _CountedLogs(
@@ -182,7 +203,7 @@ def log_pipe(named: NamedTarget[LogRecordExporter], queue: QueueSettings) -> tup
         max_export_batch_size=queue.max_export_batch_size,
         schedule_delay_millis=queue.schedule_delay * 1e3,
     )
-    processor.delivery, processor.room = delivery, queue.max_queue_size
+    processor.delivery = delivery
     return processor, _pipe(delivery, processor, guard)
 
 

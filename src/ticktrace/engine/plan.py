@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from ticktrace.engine.delivery import Delivery
     from ticktrace.engine.pipes import NamedTarget
+    from ticktrace.engine.recent import Recent
+    from ticktrace.engine.stamp import Stamps
     from ticktrace.settings import Settings
 
 __all__ = ["Engine", "Plan"]
@@ -60,8 +62,18 @@ class Engine(Protocol):
         """Makes loggers."""
 
     @property
+    def recent(self) -> Recent | None:
+        """The last values of histograms; None where none are kept."""
+
+    @property
     def deliveries(self) -> Sequence[Delivery]:
         """The accounts of all exporters."""
+
+    def stamps(self, scope: str, version: str, schema_url: str) -> Stamps | None:
+        """Where the stamps of that scope go; None on an engine that makes everything as it happens."""
+
+    def losses(self) -> Sequence[str]:
+        """What was lost, a line for each place where it was."""
 
     def settle(self) -> None:
         """Hand on what was recorded so far, to where it can be read."""

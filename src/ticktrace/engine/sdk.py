@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.metrics import (
     AlwaysOffExemplarFilter,
@@ -14,20 +14,27 @@ from opentelemetry.sdk.metrics import (
 from opentelemetry.sdk.trace import SpanLimits
 
 from ticktrace.engine.added import Added, OpenLoggerProvider, OpenTracerProvider
-from ticktrace.engine.attendant import Attendant
+from ticktrace.engine.attendant import Attendant, Deadline
 from ticktrace.engine.delivery import Delivery, GuardedMetricExporter
+from ticktrace.engine.patience import Patience, Stall
 from ticktrace.engine.pipes import Pipe, flush_all, log_pipe, metric_pipe, shut_down_all, span_pipe
+from ticktrace.engine.recent import Recent, make_recent
+from ticktrace.engine.recent_sdk import RecentMeterProvider
+from ticktrace.engine.series_count import series_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from opentelemetry.sdk.metrics.export import MetricExporter
+    from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.export import SpanExporter
 
     from ticktrace.engine.pipes import NamedTarget
     from ticktrace.engine.plan import Plan
-    from ticktrace.settings import TracesSettings
+    from ticktrace.engine.stamp import Stamps
+    from ticktrace.settings import MetricsSettings, QueueSettings, TracesSettings
 
-__all__ = ["SdkEngine", "span_limits"]
+__all__ = ["SdkEngine", "exemplar_filter", "span_limits"]
 
 _EXEMPLAR_FILTERS: dict[str, Callable[[], ExemplarFilter]] = {
     "trace_based": TraceBasedExemplarFilter,
@@ -48,10 +55,18 @@ def span_limits(traces: TracesSettings) -> SpanLimits:
     )
 
 
+def exemplar_filter(metrics: MetricsSettings) -> ExemplarFilter:
+    """The exemplar filter of the settings, as the SDK takes it."""
+    return _EXEMPLAR_FILTERS[metrics.exemplar_filter]()
+
+
 class SdkEngine:
     """OpenTelemetry's own providers, with our accounts, guards and deadlines around their exporters."""
 
     def __init__(self, plan: Plan) -> None:
+        self.recent: Recent | None = make_recent(plan.settings.metrics.recent)
+        backtest = plan.settings.mode == "backtest"
+        self._patience = Patience(plan.settings.traces.queue.export_timeout if backtest else 0.0)
         self.tracer_provider: OpenTracerProvider = self._make_tracer_provider(plan)
         self.logger_provider: OpenLoggerProvider = OpenLoggerProvider(
             resource=plan.resource, shutdown_on_exit=False
@@ -65,6 +80,11 @@ class SdkEngine:
             self.shutdown(1.0)  # what was started before the fault must not linger
             raise
 
+    def _span_pipe(
+        self, exporter: NamedTarget[SpanExporter], queue: QueueSettings
+    ) -> tuple[SpanProcessor, Pipe]:
+        return span_pipe(exporter, queue, Stall(self._patience))
+
     def _make_tracer_provider(self, plan: Plan) -> OpenTracerProvider:
         return OpenTracerProvider(
             sampler=plan.sampler,
@@ -76,7 +96,7 @@ class SdkEngine:
     def _connect(self, plan: Plan) -> MeterProvider:
         settings = plan.settings
         for exporter in plan.span_exporters:
-            span_processor, pipe = span_pipe(exporter, settings.traces.queue)
+            span_processor, pipe = self._span_pipe(exporter, settings.traces.queue)
             self.tracer_provider.add_own(span_processor)
             self._pipes.append(pipe)
         for log_exporter in plan.log_exporters:
@@ -100,18 +120,44 @@ class SdkEngine:
                     exporter_guard.shutdown if exporter_guard else lambda: None,
                 )
             )
-        return MeterProvider(
-            metric_readers=[reader.target for reader in readers],
-            resource=plan.resource,
-            exemplar_filter=_EXEMPLAR_FILTERS[settings.metrics.exemplar_filter](),
-            shutdown_on_exit=False,
-            views=plan.views,
+        return self._make_meter_provider(plan, [reader.target for reader in readers])
+
+    def _make_meter_provider(self, plan: Plan, readers: Sequence[MetricReader]) -> MeterProvider:
+        options: dict[str, Any] = {
+            "metric_readers": readers,
+            "resource": plan.resource,
+            "exemplar_filter": exemplar_filter(plan.settings.metrics),
+            "shutdown_on_exit": False,
+            "views": plan.views,
+        }
+        return (
+            MeterProvider(**options) if self.recent is None else RecentMeterProvider(self.recent, **options)
         )
 
     @property
     def deliveries(self) -> Sequence[Delivery]:
         """The accounts of all exporters."""
         return [pipe.delivery for pipe in self._pipes]
+
+    def stamps(self, scope: str, version: str, schema_url: str) -> Stamps | None:  # noqa: ARG002  see `Engine`
+        """Nowhere: the SDK's spans and measurements are made as they happen."""
+        return None
+
+    def losses(self) -> list[str]:
+        """What was lost, a line for each exporter that did not get it."""
+        return [account.describe_loss() for account in self.deliveries if account.lost]
+
+    def backlog(self) -> dict[str, int]:
+        """How many items wait in each buffer, by its name."""
+        return {
+            f"{account.signal}.{account.name}": account.waiting
+            for account in self.deliveries
+            if account.room is not None
+        }
+
+    def series_count(self) -> Mapping[str, int]:
+        """How many attribute sets each instrument has, by its exported name, for the reader that has most."""
+        return series_count(self.meter_provider)
 
     def settle(self) -> None:
         """Nothing waits: the SDK hands everything on as it happens."""
@@ -122,6 +168,7 @@ class SdkEngine:
 
     def shutdown(self, seconds: float) -> bool:
         """Send what is left and stop; True when that ended within `seconds` and nothing was lost."""
+        self._patience.end(Deadline(seconds))
         return shut_down_all(self._pipes, seconds, self._aborter, self._added.shutdown)
 
     def silence(self) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, TypeVar, cast
 
 from opentelemetry import context as otel_context
-from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind
 
-from ticktrace.engine.deferred.current import SPAN_KEY, attach, get_current, reset
+from ticktrace.engine.current import InnerContext, attach, get_current, reset
 from ticktrace.engine.deferred.span_exceptions import set_error
 
 if TYPE_CHECKING:
@@ -18,13 +17,42 @@ if TYPE_CHECKING:
     from contextvars import Token
     from types import TracebackType
 
-    from opentelemetry.trace import Link, Tracer
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Link
     from opentelemetry.util.types import Attributes
 
-__all__ = ["CurrentSpan"]
+    from ticktrace.engine.deferred.tracer import DeferredTracer
+
+__all__ = ["CurrentSpan", "Options", "block"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class Options(NamedTuple):
+    """What is rarely said of a current span; see `opentelemetry.trace.Tracer.start_as_current_span`."""
+
+    context: Context | None = None
+    kind: SpanKind = SpanKind.INTERNAL
+    links: Sequence[Link] | None = ()
+    start_time: int | None = None
+    record_exception: bool = True
+    set_status_on_exception: bool = True
+    end_on_exit: bool = True
+
+
+DEFAULTS: Final = Options()
+
+
+class SpanContext(InnerContext):
+    """The OTel context inside a current span."""
+
+    __slots__ = ("span",)
+
+    span: Span
+
+
+new_context = SpanContext.__new__
 
 
 class CurrentSpan:
@@ -34,64 +62,36 @@ class CurrentSpan:
     Arguments are those of `opentelemetry.trace.Tracer.start_as_current_span`.
     """
 
-    __slots__ = (
-        "_attributes",
-        "_context",
-        "_end_on_exit",
-        "_kind",
-        "_links",
-        "_name",
-        "_record",
-        "_set_status",
-        "_span",
-        "_start_time",
-        "_token",
-        "_tracer",
-    )
+    __slots__ = ("_attributes", "_name", "_options", "_span", "_token", "_tracer")
 
+    _tracer: DeferredTracer
+    _name: str
+    _attributes: Attributes
+    _options: Options | None
     _span: Span
     _token: Token[Context]
 
-    def __init__(  # noqa: PLR0917  OTel's signature
-        self,
-        tracer: Tracer,
-        name: str,
-        context: Context | None = None,
-        kind: SpanKind = SpanKind.INTERNAL,
-        attributes: Attributes = None,
-        links: Sequence[Link] | None = (),
-        start_time: int | None = None,
-        record_exception: bool = True,
-        set_status_on_exception: bool = True,
-        end_on_exit: bool = True,
-    ) -> None:
-        self._tracer = tracer
-        self._name = name
-        self._context = context
-        self._kind = kind
-        self._attributes = attributes
-        self._links = links
-        self._start_time = start_time
-        self._record = record_exception
-        self._set_status = set_status_on_exception
-        self._end_on_exit = end_on_exit
-
     def __enter__(self) -> Span:
-        self._span = span = self._tracer.start_span(
-            self._name,
-            self._context,
-            self._kind,
-            self._attributes,
-            self._links,
-            self._start_time,
-            self._record,
-            self._set_status,
-        )
         current = get_current()
-        if not current or (len(current) == 1 and SPAN_KEY in current):
-            self._token = attach(Context({SPAN_KEY: span}))
+        options = self._options
+        if options is None:
+            span = self._tracer.start_below(current, self._name, self._attributes)
         else:
-            self._token = attach(Context({**current, SPAN_KEY: span}))
+            span = self._tracer.start_span(
+                self._name,
+                options.context,
+                options.kind,
+                self._attributes,
+                options.links,
+                options.start_time,
+                options.record_exception,
+                options.set_status_on_exception,
+            )
+        self._span = span
+        inside = new_context(SpanContext)
+        inside.span = span
+        inside.outer = current.outer if current.__class__ is SpanContext else current
+        self._token = attach(inside)
         return span
 
     def __exit__(
@@ -102,27 +102,22 @@ class CurrentSpan:
         except Exception:  # noqa: BLE001  not where it was attached: the API's own detach says so, in its words
             otel_context.detach(self._token)
         span = self._span
+        options = self._options
+        if options is None:
+            if error is None:
+                span.end()
+                return
+            options = DEFAULTS
         if error is not None and isinstance(error, Exception) and span.is_recording():
-            if self._record:
+            if options.record_exception:
                 span.record_exception(error)
-            if self._set_status:
+            if options.set_status_on_exception:
                 set_error(span, error)
-        if self._end_on_exit:
+        if options.end_on_exit:
             span.end()
 
     def _again(self) -> CurrentSpan:
-        return CurrentSpan(
-            self._tracer,
-            self._name,
-            self._context,
-            self._kind,
-            self._attributes,
-            self._links,
-            self._start_time,
-            self._record,
-            self._set_status,
-            self._end_on_exit,
-        )
+        return block(self._tracer, self._name, self._attributes, self._options)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Decorate: each call runs in a span of its own."""
@@ -142,3 +137,16 @@ class CurrentSpan:
                 return function(*args, **kwargs)
 
         return in_span
+
+
+new_block = object.__new__
+
+
+def block(tracer: DeferredTracer, name: str, attributes: Attributes, options: Options | None) -> CurrentSpan:
+    """A block; made field by field, because a call of the class would cost as much again."""
+    made = new_block(CurrentSpan)
+    made._tracer = tracer  # noqa: SLF001  this is its constructor
+    made._name = name  # noqa: SLF001
+    made._attributes = attributes  # noqa: SLF001
+    made._options = options  # noqa: SLF001
+    return made

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace import Tracer as SdkTracer
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.trace import TraceFlags
 
+from ticktrace.engine.added import SILENT_STARTS
 from ticktrace.engine.barrier import report
 from ticktrace.engine.deferred.materialise import readable
 from ticktrace.engine.deferred.trace_buffer import Verdict
 from ticktrace.engine.deferred.tracer import DeferredTracer, children_follow, roots_are_sampled
+from ticktrace.engine.patience import CALLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from ticktrace.engine.deferred.trace_buffer import TraceBuffer
 
 __all__ = ["DeferredTracerProvider"]
-
-# These do nothing at a span's start; calling them would only cost the trading thread.
-_SILENT = (SpanProcessor.on_start, SimpleSpanProcessor.on_start, BatchSpanProcessor.on_start)
 
 
 class DeferredTracerProvider(TracerProvider):
@@ -77,6 +75,8 @@ class DeferredTracerProvider(TracerProvider):
         random = TraceFlags.RANDOM_TRACE_ID if self.id_generator.is_trace_id_random() else 0
         self.sampled_flags: TraceFlags = TraceFlags(TraceFlags.SAMPLED | random)
         self.starters: tuple[SpanProcessor, ...] = ()
+        self.on_starter: Callable[[], None] | None = None
+        """Told when a processor is added that wants to see spans begin."""
         self.drain: Callable[[], object] = self.deliver_all
         """Called by `force_flush` and `shutdown` before the processors are: the engine's own drain, once there is one."""
         self._light: dict[Tracer, DeferredTracer] = {}
@@ -103,17 +103,21 @@ class DeferredTracerProvider(TracerProvider):
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Register a processor: `on_start` is called with the live span at once, `on_end` when a kept trace is drained."""
         super().add_span_processor(span_processor)
-        if getattr(span_processor.on_start, "__func__", None) not in _SILENT:
+        if getattr(span_processor.on_start, "__func__", None) not in SILENT_STARTS:
             with self._starters_lock:
                 self.starters += (span_processor,)
+            if self.on_starter is not None:
+                self.on_starter()
 
     def tell_start(self, span: LightSpan, context: Context | None) -> None:
         """Show a started span to the processors that want to see it."""
+        before, CALLED.on_start = CALLED.on_start, True
         for processor in self.starters:
             try:
                 processor.on_start(cast("SdkSpan", span), parent_context=context)  # has what theirs has
             except Exception as error:  # noqa: BLE001  a foreign processor may raise anything
                 report(f"{type(processor).__name__}.on_start", error)
+        CALLED.on_start = before
 
     def deliver(self, spans: Iterable[ReadableSpan]) -> None:
         """Give finished spans to every processor; never raises."""

@@ -36,12 +36,13 @@ def owned(attributes: Mapping[str, Any] | None, most: int | None, length: int | 
     """
     if not attributes:
         return {}
-    if (
-        attributes.__class__ is dict
-        and PLAIN.issuperset(map(type, attributes.values()))
-        and (most is None or len(attributes) <= most)
-    ):
-        return attributes.copy()
+    if attributes.__class__ is dict and (most is None or len(attributes) <= most):
+        for value in attributes.values():
+            kind = value.__class__
+            if kind is not str and kind is not int and kind is not float and kind not in PLAIN:
+                break
+        else:
+            return attributes.copy()
     judged = BoundedAttributes(most, attributes, immutable=False, max_value_len=length)
     # Under a length limit nothing may be judged twice: the SDK does not cut the text it makes of an object.
     return dict(judged.copy()) if not judged.dropped and length is None else judged

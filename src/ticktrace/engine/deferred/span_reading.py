@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ticktrace.engine.deferred.span_attributes import Owned
     from ticktrace.engine.deferred.tracer import DeferredTracer
 
-__all__ = ["UNSET", "ReadableLight"]
+__all__ = ["UNSET", "ReadableLight", "as_bounded"]
 
 T = TypeVar("T")
 
@@ -117,15 +117,16 @@ class ReadableLight(Span):
         raw = self.raw_events
         if raw is None:
             return ()
+        return as_bounded(raw, [self.built_event(noted) for noted in raw])
+
+    def built_event(self, noted: tuple[str, Owned, int]) -> Event:
+        """One of its events as the SDK's object."""
+        name, kept, at = noted
+        if name == "exception" and isinstance(kept, dict):
+            kept = dict(kept)  # the note itself stays as it is
+            write_stack(kept)
         tracer = self.tracer
-        most, length = tracer.most_event_attributes, tracer.value_length
-        events = []
-        for name, kept, at in raw:
-            if name == "exception" and isinstance(kept, dict):
-                kept = dict(kept)  # noqa: PLW2901  the note itself stays as it is
-                write_stack(kept)
-            events.append(Event(name, bounded(kept, most, length), at))
-        return _as_bounded(raw, events)
+        return Event(name, bounded(kept, tracer.most_event_attributes, tracer.value_length), at)
 
     def built_links(self) -> Sequence[Link]:
         """Its links as the API's objects, in a container that knows how many were dropped."""
@@ -133,19 +134,19 @@ class ReadableLight(Span):
         raw = self.raw_links
         if raw is None:
             return ()
+        return as_bounded(raw, [self.built_link(tie) for tie in raw])
+
+    def built_link(self, tie: Link | tuple[Span, Owned]) -> Link:
+        """One of its links as the API's object."""
+        if not isinstance(tie, tuple):
+            return tie
+        span, kept = tie
         tracer = self.tracer
-        links = []
-        for tie in raw:
-            if isinstance(tie, tuple):
-                span, kept = tie
-                sealed = bounded(kept, tracer.most_link_attributes, tracer.value_length)
-                links.append(Link(span.get_span_context(), sealed))
-            else:
-                links.append(tie)
-        return _as_bounded(raw, links)
+        return Link(span.get_span_context(), bounded(kept, tracer.most_link_attributes, tracer.value_length))
 
 
-def _as_bounded(raw: Any, built: Sequence[T]) -> Sequence[T]:
+def as_bounded(raw: Any, built: Sequence[T]) -> Sequence[T]:
+    """What was built of `raw`, with the number of those that were dropped from it."""
     if not isinstance(raw, BoundedList):
         return tuple(built)
     counted: BoundedList[T] = BoundedList.from_seq(None, built)

@@ -21,6 +21,7 @@ from ticktrace.engine.deferred.span_attributes import PLAIN, cleaned, counting, 
 from ticktrace.engine.deferred.span_exceptions import note_exception, set_error
 from ticktrace.engine.deferred.span_links import LinkedLight
 from ticktrace.engine.deferred.span_reading import UNSET
+from ticktrace.engine.stamp import Happened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,23 +62,20 @@ class LightSpan(LinkedLight):
         on_error: what to do with an exception that leaves ``with span:``: (record it, set the status).
     """
 
-    __slots__ = (
-        "end_time",
-        "kind",
-        "made_context",
-        "on_error",
-        "raw_attributes",
-        "raw_events",
-        "raw_links",
-        "raw_name",
-        "raw_parent",
-        "raw_status",
-        "start_time",
-        "trace",
-        "tracer",
-    )
-
     undescribed: ClassVar[bool] = False
+    stamped: ClassVar[bool] = (
+        False  # whether `happened` tells what isinstance() would cost microseconds to find out
+    )
+    happened: int = Happened.NOTHING
+
+    # What most spans never change is an attribute of the class: it costs nothing to make.
+    end_time: int | None = None
+    kind: SpanKind = SpanKind.INTERNAL
+    made_context: SpanContext | None = None
+    raw_events: list[tuple[str, Owned, int]] | BoundedList[Any] | None = None
+    raw_links: list[Link | tuple[Span, Owned]] | BoundedList[Any] | None = None
+    raw_status: Status = UNSET
+    on_error: tuple[bool, bool] | None = None
 
     def __init__(  # noqa: PLR0917  called once for every span, by position: keywords cost
         self,
@@ -93,15 +91,10 @@ class LightSpan(LinkedLight):
         self.trace: Trace = trace
         self.raw_name: str = name
         self.raw_parent: LightSpan | SpanContext | None = parent
-        self.kind: SpanKind = kind
+        if kind is not SpanKind.INTERNAL:
+            self.kind = kind
         self.raw_attributes: Owned = attributes
         self.start_time: int = start_time
-        self.end_time: int | None = None
-        self.made_context: SpanContext | None = None
-        self.raw_events: list[tuple[str, Owned, int]] | BoundedList[Any] | None = None
-        self.raw_links: list[Link | tuple[Span, Owned]] | BoundedList[Any] | None = None
-        self.raw_status: Status = UNSET
-        self.on_error: tuple[bool, bool] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -128,6 +121,17 @@ class LightSpan(LinkedLight):
                     except Exception as error:  # noqa: BLE001  the barrier
                         report(f"{type(self).__name__}.describe", error)
                     own["undescribed"] = False
+
+    def exemplify(self) -> None:
+        """The span was exported: let measurements that were made in it become exemplars. Never raises."""
+
+    def forget(self) -> None:
+        """The verdict was carried out: let go of what only it needed."""
+
+    @property
+    def nanoseconds(self) -> int:
+        """How long it took; 0 while it runs."""
+        return 0 if self.end_time is None else self.end_time - self.start_time
 
     def tell(self, attributes: Mapping[str, Any]) -> None:
         """Add attributes beneath those that were set on the span: what the application set itself stays."""
@@ -308,7 +312,12 @@ class LightSpan(LinkedLight):
         spans = trace.spans
         spans.append(self)
         if trace.root is self and not trace.closed:
-            buffer.close(trace, None)
+            ended = buffer.ended
+            if len(ended) < buffer.calm and not trace.quiet:
+                trace.closed = True  # all that `close` does where nobody else has to be told
+                ended.append(trace)
+            else:
+                buffer.close(trace, None)
         elif not trace.quiet or len(spans) >= buffer.max_spans:
             buffer.span_ended(trace, self)
 

@@ -12,26 +12,17 @@ import threading
 from bisect import bisect_left, insort
 from collections import deque
 from dataclasses import dataclass, field
-from enum import IntFlag, StrEnum, auto
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ticktrace.engine.stamp import Happened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from opentelemetry.util.types import AttributeValue
 
-__all__ = ["Happened", "KeepReason", "KeepRules", "RunningQuantile", "Tail", "TraceFacts"]
-
-
-class Happened(IntFlag):
-    """What may have happened in a trace."""
-
-    NOTHING = 0
-    ERROR = auto()
-    REJECTION = auto()
-    FILL = auto()
-    ORDER = auto()
-    NEAR_MISS = auto()
+__all__ = ["KeepReason", "KeepRules", "RunningQuantile", "Tail", "TraceFacts"]
 
 
 class KeepReason(StrEnum):
@@ -70,9 +61,7 @@ class KeepRules:
         max_per_second: at most so many a second are kept overall; None for no limit.
     """
 
-    outcomes: Happened = (
-        Happened.ERROR | Happened.REJECTION | Happened.FILL | Happened.ORDER | Happened.NEAR_MISS
-    )
+    outcomes: int = Happened.ERROR | Happened.REJECTION | Happened.FILL | Happened.ORDER | Happened.NEAR_MISS
     slower_than: Mapping[str, float] = field(default_factory=dict)
     slower_than_p99: bool = True
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -81,9 +70,14 @@ class KeepRules:
     head: bool = True
     max_per_second: float | None = None
 
+    def match(self, attributes: Mapping[str, Any]) -> bool:
+        """Whether these attributes of a span are such as `attributes` asks for."""
+        return any(
+            key in attributes and str(attributes[key]) == value for key, value in self.attributes.items()
+        )
 
-@dataclass(frozen=True, slots=True)
-class TraceFacts:
+
+class TraceFacts(NamedTuple):
     """What the rules ask about a trace.
 
     Attributes:
@@ -91,16 +85,16 @@ class TraceFacts:
         seconds: the duration of the root.
         happened: everything that happened in it.
         head_sampled: whether the sampler, or the remote parent, wanted it.
-        attribute: a root attribute by key, or None; made only where a rule asks.
-        matches: whether any span has the attribute with the value.
+        share: the root's attribute `KeepRules.share_key`, or None.
+        matched: whether `KeepRules.match` holds for any span.
     """
 
     kind: str
     seconds: float
-    happened: Happened
+    happened: int
     head_sampled: bool
-    attribute: Callable[[str], AttributeValue | None]
-    matches: Callable[[str, str], bool]
+    share: AttributeValue | None = None
+    matched: bool = False
 
 
 class RunningQuantile:
@@ -199,12 +193,11 @@ class Tail:
                 return reason
         if slow:
             return KeepReason.SLOW
-        for key, value in rules.attributes.items():
-            if facts.matches(key, value):
-                return KeepReason.ATTRIBUTE
+        if facts.matched:
+            return KeepReason.ATTRIBUTE
         if happened & Happened.NEAR_MISS:
             return KeepReason.NEAR_MISS
-        if rules.share_key is not None and self._has_share_left(facts.attribute(rules.share_key), now):
+        if rules.share_key is not None and self._has_share_left(facts.share, now):
             return KeepReason.SHARE
         return KeepReason.HEAD if rules.head and facts.head_sampled else None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,8 @@ from opentelemetry.trace import (
 )
 
 from ticktrace.engine.barrier import report
-from ticktrace.engine.deferred.current import SPAN_KEY, get_current
-from ticktrace.engine.deferred.current_span import CurrentSpan
+from ticktrace.engine.current import SPAN_KEY, get_current
+from ticktrace.engine.deferred.current_span import CurrentSpan, Options, block
 from ticktrace.engine.deferred.span_attributes import owned
 from ticktrace.engine.deferred.spans import LightSpan
 from ticktrace.engine.deferred.trace_buffer import Trace
@@ -37,6 +36,9 @@ if TYPE_CHECKING:
     from ticktrace.engine.deferred.provider import DeferredTracerProvider
 
 __all__ = ["DeferredTracer", "children_follow", "roots_are_sampled"]
+
+
+new = object.__new__
 
 
 def _is(sampler: object, decision: Decision) -> bool:
@@ -86,8 +88,6 @@ class DeferredTracer(Tracer):
         self._follow = provider.children_follow
         self._sampled_roots = provider.sampled_roots
         self._unsampled_too = provider.record_unsampled
-        # The class itself as the method: one frame fewer on every current span.
-        self.__dict__["start_as_current_span"] = functools.partial(CurrentSpan, self)
 
     @property
     def resource(self) -> Resource:
@@ -109,11 +109,33 @@ class DeferredTracer(Tracer):
         """What draws ids; as the SDK's tracer names it."""
         return self.ids
 
-    def start_as_current_span(  # type: ignore[override]  # pragma: no cover  shadowed in __init__
-        self, name: str, *args: Any, **kwargs: Any
+    def start_as_current_span(  # type: ignore[override]  # noqa: PLR0917  a context manager of ours; OTel's signature
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = (),
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+        end_on_exit: bool = True,
     ) -> CurrentSpan:
         """A context manager and decorator; see `CurrentSpan`."""
-        return CurrentSpan(self, name, *args, **kwargs)
+        if (
+            context is None
+            and kind is SpanKind.INTERNAL
+            and not links
+            and start_time is None
+            and record_exception
+            and set_status_on_exception
+            and end_on_exit
+        ):
+            return block(self, name, attributes, None)
+        options = Options(
+            context, kind, links, start_time, record_exception, set_status_on_exception, end_on_exit
+        )
+        return block(self, name, attributes, options)
 
     def start_span(  # noqa: PLR0917  OTel's signature
         self,
@@ -163,6 +185,52 @@ class DeferredTracer(Tracer):
         except Exception as error:  # noqa: BLE001  the barrier: a sampler, an id generator or arguments of the wrong kind
             report("tracer.start_span", error)
             return INVALID_SPAN
+
+    def start_below(self, context: Context, name: str, attributes: Attributes) -> Span:
+        """`start_span`, less what is rarely said, below the span of `context`, which is the current one; never raises."""
+        try:
+            trace: Any
+            parent: Any = context.get(SPAN_KEY)
+            provider = self.provider
+            buffer = self._buffer
+            if not provider.starters and self._sdk._tracer_config.is_enabled:  # noqa: SLF001
+                kept = owned(attributes, self.most_attributes, self.attribute_length) if attributes else {}
+                if parent is None and self._sampled_roots:
+                    now = buffer.now()
+                    at = buffer.wall()
+                    # Both made field by field: calls of the classes would cost as much again.
+                    trace = new(Trace)
+                    trace.buffer = buffer
+                    trace.created = now
+                    trace.offset = at - now
+                    trace.flags = provider.sampled_flags
+                    trace.spans = []
+                    trace.root = span = new(LightSpan)
+                    span.tracer = self
+                    span.trace = trace
+                    span.raw_name = name
+                    span.raw_parent = None
+                    span.raw_attributes = kept
+                    span.start_time = at
+                    return span
+                if (
+                    self._follow
+                    and (trace := getattr(parent, "trace", None)).__class__ is Trace
+                    and trace.buffer is buffer
+                    and (trace.head_sampled or self._unsampled_too)
+                ):
+                    span = new(LightSpan)
+                    span.tracer = self
+                    span.trace = trace
+                    span.raw_name = name
+                    span.raw_parent = parent
+                    span.raw_attributes = kept
+                    span.start_time = buffer.now() + trace.offset
+                    return span
+        except Exception as error:  # noqa: BLE001  see start_span
+            report("tracer.start_span", error)
+            return INVALID_SPAN
+        return self.start_span(name, None, SpanKind.INTERNAL, attributes)
 
     def _ask(  # noqa: PLR0917  start_span's arguments
         self,

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from ticktrace.engine.deferred.tail import (
     DiscardReason,
-    Happened,
     KeepReason,
     KeepRules,
     RunningQuantile,
     Tail,
     TraceFacts,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from ticktrace.engine.stamp import Happened
 
 NOTHING = KeepRules(outcomes=Happened.NOTHING, slower_than_p99=False, head=False)
 
@@ -27,14 +24,12 @@ def facts(
     *,
     kind: str = "candle",
     seconds: float = 0.001,
-    happened: Happened = Happened.NOTHING,
+    happened: int = Happened.NOTHING,
     head: bool = False,
-    attributes: Mapping[str, Any] | None = None,
+    share: Any = None,
+    matched: bool = False,
 ) -> TraceFacts:
-    known = attributes or {}
-    return TraceFacts(
-        kind, seconds, happened, head, known.get, lambda key, value: str(known.get(key)) == value
-    )
+    return TraceFacts(kind, seconds, happened, head, share, matched)
 
 
 def rules(**changes: Any) -> KeepRules:
@@ -53,7 +48,7 @@ def rules(**changes: Any) -> KeepRules:
         (Happened.NOTHING, DiscardReason.BORING),
     ],
 )
-def test_the_rarest_outcome_is_the_reason(happened: Happened, reason: str) -> None:
+def test_the_rarest_outcome_is_the_reason(happened: int, reason: str) -> None:
     assert Tail(KeepRules(head=False, slower_than_p99=False), 0).judge(facts(happened=happened), 0) == reason
 
 
@@ -86,9 +81,17 @@ def test_the_running_quantile_is_exact_over_its_window() -> None:
 
 
 def test_an_attribute_anywhere_in_the_trace() -> None:
-    tail = Tail(rules(attributes={"user.vip": "yes"}), 0)
-    assert tail.judge(facts(attributes={"user.vip": "yes"}), 0) is KeepReason.ATTRIBUTE
-    assert tail.judge(facts(attributes={"user.vip": "no"}), 0) is DiscardReason.BORING
+    wanted = rules(attributes={"user.vip": "yes", "attempts": "3"})
+    tail = Tail(wanted, 0)
+    for attributes, kept in (
+        ({"user.vip": "yes", "x": 1}, True),
+        ({"attempts": 3}, True),
+        ({"user.vip": "no"}, False),
+        ({}, False),
+    ):
+        judged = tail.judge(facts(matched=wanted.match(attributes)), 0)
+        assert judged is (KeepReason.ATTRIBUTE if kept else DiscardReason.BORING)
+    assert not rules(attributes={"user.vip": "None"}).match({})  # what is not there equals nothing
 
 
 def test_rare_ones_get_their_share() -> None:
@@ -96,16 +99,14 @@ def test_rare_ones_get_their_share() -> None:
     seen: dict[str, int] = {}
     for second in range(180):
         for strategy in ("busy", "busy", "busy", *(("rare",) if second % 90 == 0 else ())):
-            if tail.judge(facts(attributes={"strategy": strategy}), second) is KeepReason.SHARE:
+            if tail.judge(facts(share=strategy), second) is KeepReason.SHARE:
                 seen[strategy] = seen.get(strategy, 0) + 1
     assert seen == {"busy": 3, "rare": 2}
 
 
 def test_a_share_of_endless_values_is_bounded() -> None:
     tail = Tail(rules(share_key="id"), 0)
-    kept = sum(
-        tail.judge(facts(attributes={"id": number}), 0) is KeepReason.SHARE for number in range(10_000)
-    )
+    kept = sum(tail.judge(facts(share=number), 0) is KeepReason.SHARE for number in range(10_000))
     assert kept == 200
 
 

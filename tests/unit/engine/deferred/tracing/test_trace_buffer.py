@@ -12,6 +12,8 @@ from ticktrace.engine.deferred.trace_buffer import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pytest
+
     from support.deferred import Deferred
 
 
@@ -141,3 +143,103 @@ def test_an_account_that_fails_does_not_reach_the_application(make: Callable[...
     for _ in range(2):
         deferred.tracer.start_span("root").end()
     assert deferred.names() == ["root"]
+
+
+def test_children_that_end_after_their_trace_was_dropped_for_lack_of_room_are_counted_too(
+    make: Callable[..., Deferred],
+) -> None:
+    deferred = make({"max_traces": 1})
+    deferred.tracer.start_span("first").end()
+    root = deferred.tracer.start_span("second")
+    child = deferred.tracer.start_span("child", trace.set_span_in_context(root))
+    root.end()
+    assert deferred.dropped == [("queue", 1)]
+    child.end()
+    assert deferred.dropped == [("queue", 1)] * 2
+    assert deferred.names() == ["first"]
+
+
+def test_children_that_end_after_their_trace_was_decided_against_are_told(deferred: Deferred) -> None:
+    told: list[tuple[bool, int]] = []
+    deferred.buffer.on_late_discard = lambda _, kept, spans: told.append((kept, spans))
+    root = deferred.tracer.start_span("root")
+    child = deferred.tracer.start_span("child", trace.set_span_in_context(root))
+    root.end()
+    (waiting,) = deferred.buffer.take()
+    waiting.verdict = Verdict.DROPPED
+    waiting.take()
+    child.end()
+    assert (told, len(waiting.spans)) == ([(False, 1)], 0)
+
+
+def test_traces_are_taken_one_by_one_and_what_comes_meanwhile_waits(deferred: Deferred) -> None:
+    for _ in range(3):
+        deferred.tracer.start_span("root").end()
+    left = []
+    for _ in deferred.buffer.taking():
+        left.append(len(deferred.buffer))
+        deferred.tracer.start_span("root").end()
+    assert left == [2, 2, 2]
+    assert len(deferred.buffer) == 3
+
+
+def test_where_room_is_made_nothing_is_dropped(make: Callable[..., Deferred]) -> None:
+    """For traces, for late spans, and for traces with late spans."""
+    deferred = make({"max_traces": 3, "max_spans_per_trace": 4})
+
+    def relieve(has_room: Callable[[], bool]) -> bool:
+        assert not has_room()
+        for _ in deferred.provider.steps():
+            pass
+        return has_room()
+
+    deferred.buffer.relieve = relieve
+    for _ in range(10):
+        deferred.tracer.start_span("root").end()
+    roots = [deferred.tracer.start_span("parent", Context()) for _ in range(5)]
+    children = [
+        deferred.tracer.start_span("child", trace.set_span_in_context(root))
+        for root in roots
+        for _ in range(10)
+    ]
+    for span in (*roots, *children):
+        span.end()
+    assert len(deferred.exported()) == 65
+    assert deferred.dropped == []
+
+
+def test_where_room_cannot_be_made_the_drop_is_counted(
+    make: Callable[..., Deferred], caplog: pytest.LogCaptureFixture
+) -> None:
+    deferred = make({"max_traces": 1})
+    for fails in (False, True):
+
+        def relieve(has_room: Callable[[], bool], fails: bool = fails) -> bool:
+            if fails:
+                raise RuntimeError("bug")
+            return has_room()
+
+        deferred.buffer.relieve = relieve
+        deferred.tracer.start_span("root").end()
+        deferred.tracer.start_span("root").end()
+    assert deferred.dropped == [("queue", 1)] * 3
+    assert "trace_buffer.relieve" in caplog.text
+
+
+def test_sweeping_looks_at_few_traces_at_a_time(deferred: Deferred) -> None:
+    roots = [deferred.tracer.start_span("root", Context()) for _ in range(1_000)]
+    for root in roots:
+        deferred.tracer.start_span("child", trace.set_span_in_context(root)).end()
+    cut = list(deferred.buffer.sweeping(everything=True))
+    assert sum(cut) == 1_000
+    assert max(cut) <= 100
+
+
+def test_what_is_abandoned_is_counted(deferred: Deferred) -> None:
+    for _ in range(3):
+        with deferred.tracer.start_as_current_span("root"):
+            deferred.tracer.start_span("child").end()
+    assert deferred.buffer.abandon("shutdown", 4) == 10
+    assert sum(spans for _, spans in deferred.dropped) == 10
+    assert {reason for reason, _ in deferred.dropped} == {"shutdown"}
+    assert deferred.names() == []
