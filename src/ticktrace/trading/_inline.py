@@ -7,27 +7,34 @@ cannot be printed must not cost the order's state, and nothing at all may cost t
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from opentelemetry import context as otel_context
 from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
 from ticktrace.engine import report, text_of
-from ticktrace.trading._stage import STAGE_KEY, Stage
+from ticktrace.trading._keys import STAGE_KEY
 
 if TYPE_CHECKING:
     from ticktrace.engine import BoundHistogram
+    from ticktrace.trading._stage import Stage
 
-__all__ = ["enter", "leave"]
+__all__ = ["enter", "leave", "overlaps", "restore"]
+
+overlaps: int = 0
+"""How many stages have ended while another one was current, so that their context waits for that one to end."""
 
 
 def enter(stage: Stage) -> None:
     """Start the stage's span and make it current."""
     parent = None
     try:
-        stage.entering()
+        if stage.hooked:
+            stage.entering()
+        if stage.queue is not None:
+            stage.queue.append(stage)
         if not stage.offset:
-            stage.offset = stage.recorder.clock.offset()
+            stage.offset = getattr(stage.above, "offset", 0) or stage.recorder.clock.offset()
         parent = stage.parent_context()
         start = stage.span_start()
         stage.span = stage.recorder.tracer.start_span(
@@ -51,6 +58,8 @@ def leave(stage: Stage, error: BaseException | None) -> None:
     """Record the stage's instruments while its span is current, so that exemplars find it; then end the span."""
     name = type(stage).__name__
     try:
+        if isinstance(error, Exception):
+            stage.failing(error)
         stage.leaving(error)
     except Exception as fault:  # noqa: BLE001  see above
         report(f"{name}.leaving", fault)
@@ -62,7 +71,7 @@ def leave(stage: Stage, error: BaseException | None) -> None:
         stage.measure(_record)
     except Exception as fault:  # noqa: BLE001  see above
         report(f"{name}.measure", fault)
-    _restore(stage)
+    restore(stage)
     stage.span.end(stage.offset + stage.ended)
 
 
@@ -89,19 +98,23 @@ def _record(histogram: BoundHistogram, value: float) -> None:
     histogram.record(value)
 
 
-def _restore(stage: Stage) -> None:
+def restore(stage: Stage) -> None:
     """Make the context before the stage current again, and those before stages that ended meanwhile.
 
     A stage that is not the current one, because blocks overlap, keeps its token until the one above it has ended. One
     that is left in another context than it was entered in (an async generator closed by the event loop) has nothing to
     restore there; the API's `detach` would log an error for it (opentelemetry-python #2606).
     """
-    ended: object = stage
-    while isinstance(ended, Stage) and ended.ended and ended.token is not None:
+    global overlaps  # noqa: PLW0603  a hint: while it is 0, nobody need look below
+    ended: Stage | None = stage
+    while ended is not None and ended.ended and ended.token is not None:
         token = ended.token
         if token.var.get(None) is not ended.context:
+            overlaps += 1
             return
-        ended.token = None
+        ended.token = ended.context = None
+        if ended is not stage:
+            overlaps -= 1
         with contextlib.suppress(ValueError, RuntimeError):
             token.var.reset(token)
-        ended = otel_context.get_value(STAGE_KEY)
+        ended = cast("Stage | None", otel_context.get_value(STAGE_KEY))

@@ -48,6 +48,8 @@ class Words:
     Attributes:
         symbols: by allow-list or number, from the settings.
         strategies, filters, rules, venues, timeframes, scanners, errors: two hundred each.
+        events, handlers, queues: of an event bus, two hundred each.
+        providers, operations, caches, components: two hundred each.
     """
 
     def __init__(self, allowed_symbols: tuple[str, ...], most_symbols: int) -> None:
@@ -59,6 +61,13 @@ class Words:
         self.timeframes: WordLimit = WordLimit((), MOST_WORDS)
         self.scanners: WordLimit = WordLimit((), MOST_WORDS)
         self.errors: WordLimit = WordLimit((), MOST_WORDS)
+        self.events: WordLimit = WordLimit((), MOST_WORDS)
+        self.handlers: WordLimit = WordLimit((), MOST_WORDS)
+        self.queues: WordLimit = WordLimit((), MOST_WORDS)
+        self.providers: WordLimit = WordLimit((), MOST_WORDS)
+        self.operations: WordLimit = WordLimit((), MOST_WORDS)
+        self.caches: WordLimit = WordLimit((), MOST_WORDS)
+        self.components: WordLimit = WordLimit((), MOST_WORDS)
 
     def reset_locks(self) -> None:
         """In a forked child, where a thread that held one does not exist."""

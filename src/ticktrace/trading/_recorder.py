@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ticktrace import semconv
+from ticktrace._version import __version__
 from ticktrace.engine import BoundCounter, BoundGauge, BoundHistogram, Clock, Instruments
-from ticktrace.trading import _inline
 from ticktrace.trading._limits import Words
 
 if TYPE_CHECKING:
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Tracer
 
+    from ticktrace.engine import Engine, Stamps
     from ticktrace.settings import Settings
-    from ticktrace.trading._stage import Stage
 
-__all__ = ["Recorder"]
+__all__ = ["WALL", "Recorder"]
+
+WALL: Callable[[], float] = time.time
 
 
 class Recorder:
@@ -29,33 +31,38 @@ class Recorder:
         tracer: makes the trading spans; follows the engine in force.
         clock: monotonic readings and their offset to wall-clock time, in ns.
         now: the clock's monotonic reading, without a step in between.
-        enter: how a stage begins on the engine in force.
-        leave: how it ends.
+        stamps: where stages are noted, on an engine that takes stamps; None on others.
         words: what may stand on metrics.
-        market_now: "now" of the market, Unix seconds; a replay has its own.
+        market_now: "now" of the market, Unix seconds; a replay has its own. None where there is none, `WALL` for the
+            wall clock, which needs no reading: a stage's start tells it.
         labels: attributes that every metric and span carries, such as the mode.
     """
 
     def __init__(
         self, tracer: Tracer, instruments: Instruments, settings: Settings, *, enabled: bool
     ) -> None:
-        self.enabled = enabled
-        self.tracer = tracer
-        self.settings = settings
+        self.enabled: bool = enabled
+        self.tracer: Tracer = tracer
+        self.settings: Settings = settings
         self.clock: Clock = Clock()
         self.now: Callable[[], int] = self.clock.now
-        self.enter: Callable[[Stage], None] = _inline.enter
-        self.leave: Callable[[Stage, BaseException | None], None] = _inline.leave
-        self.market_now: Callable[[], float] | None = None if settings.mode == "backtest" else time.time
+        self.stamps: Stamps | None = None
+        self.market_now: Callable[[], float] | None = None if settings.mode == "backtest" else WALL
         self.words: Words = Words(settings.trading.symbols, settings.trading.max_symbols)
         self.labels: dict[str, Any] = {semconv.ENGINE_MODE: settings.mode}
         self._instruments = instruments
         # Handles live exactly as long as the recorder; each set of labels is resolved once.
         self._kept: dict[tuple[Any, ...], Any] = {}
 
-    def attached(self) -> None:
+    def attached(self, engine: Engine) -> None:
         """An engine was attached to the instruments; in a forked child, locks may be held by threads that are gone."""
         self.words.reset_locks()
+        self.stamps = engine.stamps("ticktrace.trading", __version__, semconv.SCHEMA_URL)
+
+    def detached(self) -> None:
+        """Nothing is recorded from now on; blocks that are left yet restore their context."""
+        self.enabled = False
+        self.stamps = None
 
     def _keep(self, method: Callable[..., Any], name: str, labels: Mapping[str, Any]) -> Any:
         key = (name, *labels.items())
@@ -73,6 +80,10 @@ class Recorder:
         """The bound histogram ``trading.NAME`` with `labels`, resolved once and kept."""
         handle: BoundHistogram = self._keep(self._instruments.histogram, f"trading.{name}", labels)
         return handle
+
+    def before_collection(self, refresh: Callable[[], None]) -> None:
+        """Have `refresh` called before metrics are read; see `ticktrace.engine.Instruments.before_collection`."""
+        self._instruments.before_collection(refresh)
 
     def dropped(self, buffer: str, reason: str) -> BoundCounter:
         """The counter of what was lost (``ticktrace.dropped``)."""

@@ -1,40 +1,54 @@
 """A stage of trading: a part of the bot's work that is timed, is a span, and is measured.
 
 A stage *collects* while its block runs: clock readings and small tuples, nothing else. What follows from them is told in
-three plain methods, so that each engine can ask when it suits it (`_inline` while the block ends, a deferred engine on
-its own thread, and for the span only if the trace is kept):
-
-- `span_start`: the span's name, kind, attributes and links;
-- `span_end`: attributes, events and status that the block brought about;
-- `measure`: every instrument, from the stamp (start, end, outcome).
+the methods of a `Stamp`, so that each engine can ask when it suits it. On one that takes stamps, leaving the block is one
+append, and for the span it asks only if somebody looks at it or the trace is kept. On others `_inline` does everything
+while the block ends.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from functools import update_wrapper
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from opentelemetry import context as otel_context
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status
+from opentelemetry.trace import INVALID_SPAN, Span
 
-from ticktrace.engine import report, warn_once
+from ticktrace.engine import (
+    NOTHING_MORE,
+    SPAN_KEY,
+    Happened,
+    SpanEnd,
+    SpanStart,
+    StampEvent,
+    attach,
+    get_current,
+    report,
+    reset,
+    warn_once,
+)
 from ticktrace.semconv import ERROR_TYPE
+from ticktrace.trading import _inline
+from ticktrace.trading._context import StageContext
+from ticktrace.trading._keys import STAGE_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections import deque
+    from collections.abc import Callable, Mapping
     from contextvars import Token
     from types import TracebackType
 
     from opentelemetry.context import Context
-    from opentelemetry.trace import Link
 
-    from ticktrace.engine import BoundHistogram
+    from ticktrace.engine import BoundHistogram, Stamps
     from ticktrace.trading._recorder import Recorder
 
-__all__ = ["STAGE_KEY", "SpanEnd", "SpanStart", "Stage", "StageEvent", "current_stage"]
+__all__ = ["SpanEnd", "SpanStart", "Stage", "StageEvent", "current_stage"]
 
-# The innermost candle, signal or order travels in the OTel context beside its span, so it arrives wherever the trace
-# does: in tasks, and behind the queues and threads of ticktrace.propagation.
-STAGE_KEY: str = otel_context.create_key("ticktrace-stage")
+StageEvent = StampEvent
+
+new_context = StageContext.__new__
 
 
 def current_stage() -> object | None:
@@ -42,63 +56,94 @@ def current_stage() -> object | None:
     return otel_context.get_value(STAGE_KEY)
 
 
-class SpanStart(NamedTuple):
-    """What a span begins with."""
-
-    name: str
-    attributes: Mapping[str, Any]
-    kind: SpanKind = SpanKind.INTERNAL
-    links: Sequence[Link] | None = None
-
-
-class StageEvent(NamedTuple):
-    """An event of a span; `at` is a reading of the monotonic clock, ns."""
-
-    name: str
-    attributes: Mapping[str, Any]
-    at: int
-
-
-class SpanEnd(NamedTuple):
-    """What a span has at its end beyond what it began with."""
-
-    attributes: Mapping[str, Any] = {}
-    events: Sequence[StageEvent] = ()
-    status: Status | None = None
-
-
-NOTHING_MORE = SpanEnd()
+def _own(function: Any) -> Any:
+    """The same function with code of its own."""
+    own = FunctionType(
+        function.__code__.replace(),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    return update_wrapper(own, function)
 
 
 class Stage:
     """A timed part of trading with a span of its own. Use it in ``with`` or ``async with``, once.
 
+    What most stages never change is an attribute of the class, so that making one costs little; but for what every block
+    asks, because CPython finds an attribute of the object ten times as fast.
+
     Attributes:
-        span: the OTel span; the invalid span before the block and while telemetry is off.
+        recorder: what it records with.
         started: monotonic clock at entry, ns; 0 before.
         ended: monotonic clock at exit, ns; 0 while the block runs.
         failed: the class of the exception that the block raised, or None.
-        offset: what makes wall-clock time of monotonic readings, ns; one for a whole trace.
-        context: the OTel context of the block.
+        offset: what makes wall-clock time of monotonic readings, ns; one for a whole trace; 0 where the engine keeps it.
+        context: the OTel context of the block while it runs.
         token: what restores the context that was current before the block.
+        above: the stage below which it stands without further questions if that is the innermost; None if any may be.
+        queue: where it takes its place when its block begins; None for none.
+        parent: the stage or span below which it stands, on an engine that takes stamps.
+        stamps: where it is noted, on such an engine.
+        made_span: its span, once it was made.
+        hooked: whether `entering` or `leaving` has something to do.
+        minds: whether `failing` has.
     """
 
-    __slots__ = ("_again", "context", "ended", "failed", "offset", "recorder", "span", "started", "token")
+    started: int = 0
+    ended: int = 0
+    failed: str | None = None
+    offset: int = 0
+    context: Context | None = None
+    token: Token[Context] | None = None
+    above: object | None = None
+    queue: deque[Any] | None = None
+    parent: Any = None
+    stamps: Stamps | None = None
+    made_span: Span | None = None
+    _again: int = 0
+    _paused: Stamps | None = None
 
     found_by_decorators: ClassVar[bool] = False
+    hooks: ClassVar[bool] = False
+    hooked: bool = False
+    minds: ClassVar[bool] = False
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder: Recorder = recorder
-        self.context: Context | None = None
-        self.token: Token[Context] | None = None
-        self._again = 0
-        self.offset: int = 0
-        self.span: Span = INVALID_SPAN
-        self.started: int = 0
-        self.ended: int = 0
-        self.failed: str | None = None
+        self.above = self.queue = None
+        self.started = 0
+        self.hooked = self.hooks
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.hooks = cls.entering is not Stage.entering or cls.leaving is not Stage.leaving
+        cls.hooked = cls.hooks
+        cls.minds = cls.failing is not Stage.failing
+        # CPython specialises an instruction for the one class that it sees: each class runs code of its own.
+        for method in (Stage.__enter__, Stage.__exit__):
+            if method.__name__ not in vars(cls):
+                setattr(cls, method.__name__, _own(method))
+
+    @property
+    def span(self) -> Span:
+        """The OTel span; the invalid span before the block and while telemetry is off."""
+        span = self.made_span
+        if span is None:
+            return INVALID_SPAN if self.stamps is None else self.stamps.span(self)
+        return span
+
+    @span.setter
+    def span(self, span: Span) -> None:
+        self.made_span = span
 
     # What a kind of stage tells.
+
+    @property
+    def span_name(self) -> str:
+        """What its span is called."""
+        return self.span_start().name
 
     def span_start(self) -> SpanStart:
         """The span as it begins."""
@@ -115,6 +160,10 @@ class Stage:
             observe: records a value on a histogram, with an exemplar where the engine has one.
         """
 
+    def happened(self) -> int:
+        """What has happened in the block, for the verdict about its trace; asked after `measure`."""
+        return Happened.NOTHING
+
     def parent_context(self) -> Context | None:
         """The OTel context that the span is a child of; None for the current one."""
         return None
@@ -123,7 +172,10 @@ class Stage:
         """The block begins: what cannot wait, such as reading a clock of the application's."""
 
     def leaving(self, error: BaseException | None) -> None:
-        """The block has ended: what cannot wait, such as an order's state."""
+        """The block has ended: what cannot wait."""
+
+    def failing(self, error: Exception) -> None:
+        """The block has raised: what cannot wait, such as an order's state."""
 
     # What all stages share.
 
@@ -133,37 +185,109 @@ class Stage:
             return labels
         return {**labels, ERROR_TYPE: self.recorder.words.errors.label(self.failed)}
 
+    def about_to_change(self) -> None:
+        """The block has ended, and what it told is going to change: what follows from it has to follow now."""
+        if self.stamps is not None:
+            self.stamps.derive(self)
+
     def __enter__(self) -> Self:
         recorder = self.recorder
+        stamps = recorder.stamps
+        if stamps is None or self.started or not stamps.ready:
+            return self._enter_otherwise()
+        # Here, and in `__exit__`, all that the trading thread pays for: it is written for speed.
+        self.started = recorder.now()
+        try:
+            if self.hooked:
+                self.entering()
+            queue = self.queue
+            if queue is not None:
+                queue.append(self)
+            outer = get_current()
+            above = self.above
+            if outer.__class__ is StageContext and (above is None or outer.stage is above):
+                self.parent = outer.stage
+            elif above is not None or outer:
+                given = self.parent_context()
+                if given is not None:
+                    outer = given
+                self.parent = outer.get(SPAN_KEY)
+            self.stamps = stamps
+            self.context = inside = new_context(StageContext)
+            inside.stage = self
+            inside.outer = outer
+            self.token = attach(inside)
+        except Exception as error:  # noqa: BLE001  the barrier: telemetry never raises into trading
+            report(f"{type(self).__name__}.enter", error)
+        return self
+
+    def _enter_otherwise(self) -> Self:
         if self.started:
             self._again += 1
+            if self._again == 1:
+                self._paused, self.stamps = (
+                    self.stamps,
+                    None,
+                )  # so that the exit is not taken for the real one
             warn_once(
                 "stage.again", "ticktrace: a %s was entered again; make one for each use", type(self).__name__
             )
             return self
-        self.started = recorder.now()
-        if recorder.enabled:
+        self.started = self.recorder.now()
+        if self.recorder.enabled:
             try:
-                recorder.enter(self)
-            except Exception as error:  # noqa: BLE001  the barrier: telemetry never raises into trading
+                _inline.enter(self)
+            except Exception as error:  # noqa: BLE001  see __enter__
                 report(f"{type(self).__name__}.enter", error)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        stamps = self.stamps
         recorder = self.recorder
+        token = self.token
+        if stamps is None or token is None or stamps is not recorder.stamps:
+            self._exit_otherwise(error)
+            return
+        self.ended = recorder.now()
+        try:
+            if get_current() is self.context and not _inline.overlaps:
+                self.token = self.context = None
+                try:  # noqa: SIM105  suppress() would be felt here
+                    reset(token)
+                except (ValueError, RuntimeError):  # left elsewhere than entered, see `_inline.restore`
+                    pass
+            else:
+                _inline.restore(self)
+            if error is not None and isinstance(error, Exception):
+                self.failed = type(error).__qualname__
+                stamps.fail(self.span, error)
+                if self.minds:
+                    self.failing(error)
+            if self.hooked:
+                self.leaving(error)
+        except Exception as fault:  # noqa: BLE001  see __enter__
+            report(f"{type(self).__name__}.exit", fault)
+        waiting = stamps.waiting
+        waiting.append(self)
+        if len(waiting) > stamps.mark:
+            stamps.crowded()
+
+    def _exit_otherwise(self, error: BaseException | None) -> None:
         if self._again:
             self._again -= 1
+            if not self._again:
+                self.stamps = self._paused
             return
         if self.ended or not self.started:
             return
-        self.ended = recorder.now()
+        self.ended = self.recorder.now()
         if isinstance(error, Exception):
             self.failed = type(error).__qualname__
         if self.token is not None:  # else telemetry is off, or was when the block began
             try:
-                recorder.leave(self, error)
+                _inline.leave(self, error)
             except Exception as fault:  # noqa: BLE001  see __enter__
                 report(f"{type(self).__name__}.exit", fault)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ticktrace import semconv
-from ticktrace.engine import report
+from ticktrace.engine import Happened, report, text_of
+from ticktrace.trading._recorder import WALL
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
 from ticktrace.trading._time import Timestamp, iso_utc, usable_seconds
 from ticktrace.trading.signal import Signal
@@ -16,9 +17,23 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from ticktrace.engine import BoundHistogram
+    from ticktrace.trading._recorder import Recorder
     from ticktrace.trading.market import Market
 
 __all__ = ["Candle"]
+
+
+new = object.__new__
+
+_ELSEWHERE = object()  # stands above a candle that was given a context, so that it is asked for its parent
+
+
+def _read(clock: Callable[[], float]) -> float | None:
+    try:
+        return clock()
+    except Exception as error:  # noqa: BLE001  a clock of the application's
+        report("market clock", error)
+        return None
 
 
 class Candle(Stage):
@@ -28,9 +43,18 @@ class Candle(Stage):
     ``trading.candle.last_close.timestamp`` and ``trading.candles.processed``.
     """
 
-    __slots__ = ("_context", "_events", "_received", "_step", "_times", "close_time", "market", "open_time")
-
     found_by_decorators = True
+
+    _context: Context | None = None
+    _events: list[StageEvent] | None = None
+    _received: float | None = None
+    _step: int = 0
+    _times: tuple[float | None, float | None] | None = None
+
+    recorder: Recorder
+    market: Market
+    open_time: Timestamp | None
+    close_time: Timestamp | None
 
     def __init__(
         self,
@@ -39,19 +63,33 @@ class Candle(Stage):
         close_time: Timestamp | None,
         context: Context | None,
     ) -> None:
-        super().__init__(market.recorder)
-        self.market: Market = market
-        self.open_time: Timestamp | None = open_time
-        self.close_time: Timestamp | None = close_time
-        self._context = context
-        self._received: float | None = None
-        self._step = 0
-        self._times: tuple[float | None, float | None] | None = None
-        self._events: list[StageEvent] | None = None
+        # `Market.candle` does the usual part of this itself: a call of the class would be felt.
+        self.recorder = market.recorder
+        self.market = market
+        self.above = None
+        self.queue = market.arrivals
+        self.started = 0
+        self.hooked = False
+        self.open_time = open_time
+        self.close_time = close_time
+        now = self.recorder.market_now
+        if now is not None and now is not WALL:
+            self._received = _read(now)
+        if context is not None:
+            self._context = context
+            self.above = _ELSEWHERE
 
     def signal(self, strategy: str) -> Signal:
         """A stage in which `strategy` looks at this candle; see `Signal`."""
-        return Signal(self, strategy)
+        signal = new(Signal)  # as in `Market.candle`
+        signal.recorder = self.recorder
+        signal.candle = signal.above = self
+        signal.queue = None
+        signal.started = signal.ended = signal.emitted_at = 0
+        signal.hooked = False
+        signal.checks = None
+        signal.strategy = strategy if strategy.__class__ is str else text_of(strategy)
+        return signal
 
     def tell(self, event: StageEvent) -> None:
         """Add an event to the candle's span."""
@@ -59,16 +97,6 @@ class Candle(Stage):
             self._events = [event]
         else:
             self._events.append(event)
-
-    def entering(self) -> None:
-        """Note the market's present and the bar's place in the queue: both are only known now."""
-        self.market.arrivals.append(self)
-        now = self.recorder.market_now
-        if now is not None:
-            try:
-                self._received = now()
-            except Exception as error:  # noqa: BLE001  a clock of the application's
-                report("market clock", error)
 
     def times(self) -> tuple[float | None, float | None]:
         """When the bar opened and closed, Unix seconds; each follows from the other by the timeframe.
@@ -94,6 +122,11 @@ class Candle(Stage):
         """What was given to `Market.candle`, else whatever is current: usually nothing."""
         return self._context
 
+    @property
+    def span_name(self) -> str:
+        """What its span is called."""
+        return self.market.candle_span_name
+
     def span_start(self) -> SpanStart:
         """The span, with its market and its times."""
         attributes: dict[str, Any] = dict(self.market.span_attributes)
@@ -108,7 +141,8 @@ class Candle(Stage):
     def span_end(self) -> SpanEnd:
         """Gaps, and what was told later."""
         self.market.settle_arrivals()
-        events = self._events or []
+        # What was told after the block has come too late for the span, on every engine.
+        events = [event for event in self._events or () if event.at <= self.ended]
         if self._step > 0:
             gap = StageEvent(semconv.EVENT_CANDLE_GAP, {semconv.CANDLE_GAP_COUNT: self._step}, self.started)
             events = [gap, *events]
@@ -118,18 +152,26 @@ class Candle(Stage):
 
     def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
         """Record the candle's instruments."""
-        handles = self.market.handles
-        self.market.settle_arrivals()
+        market = self.market
+        handles = market.handles
+        market.settle_arrivals()
         if self._step > 0:
             handles.gaps.add(1)
-        if self._received is not None:
+        received = self._received
+        if received is None and self.recorder.market_now is WALL:
+            received = (self.started + (self.offset or self.recorder.clock.offset())) * 1e-9
+        if received is not None:
             _, closed = self.times()
             if closed is not None:
                 # A clock behind the venue's would make it negative, which no histogram of durations takes.
-                observe(handles.delay, max(0.0, self._received - closed))
+                observe(handles.delay, max(0.0, received - closed))
         processing = handles.processing
         if self.failed is not None:
-            labels = self.with_error(self.market.labels)
+            labels = self.with_error(market.labels)
             processing = self.recorder.histogram("candle.processing.duration", labels)
         observe(processing, (self.ended - self.started) * 1e-9)
         handles.processed.add(1)
+
+    def happened(self) -> int:
+        """Whether it failed."""
+        return Happened.ERROR if self.failed else Happened.NOTHING

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, cast, ove
 from ticktrace import semconv
 from ticktrace.engine import contained, warn_once
 from ticktrace.trading._decorate import staged
+from ticktrace.trading._handles import SignalHandles
+from ticktrace.trading._recorder import WALL
 from ticktrace.trading._stage import SpanStart, Stage
 from ticktrace.trading._time import Timestamp, timeframe_seconds, unix_seconds
 from ticktrace.trading._words import known
@@ -27,6 +29,8 @@ __all__ = ["Market"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+new = object.__new__
 
 # Only bars whose blocks never end could pile up; then the oldest are forgotten, and their gaps with them.
 _MOST_ARRIVALS = 1_000
@@ -49,15 +53,18 @@ class _Handles(NamedTuple):
 class BufferUpdate(Stage):
     """The time in which a bar or book is merged into the bot's own buffer; made by `Market.buffer_update`."""
 
-    __slots__ = ("_market",)
-
     def __init__(self, market: Market) -> None:
         super().__init__(market.recorder)
         self._market = market
 
+    @property
+    def span_name(self) -> str:
+        """What its span is called."""
+        return semconv.SPAN_BUFFER_UPDATE
+
     def span_start(self) -> SpanStart:
         """The span, with its market."""
-        return SpanStart(semconv.SPAN_BUFFER_UPDATE, self._market.span_attributes)
+        return SpanStart(self.span_name, self._market.span_attributes)
 
     def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
         """Record how long it took."""
@@ -83,7 +90,7 @@ class Market:
         self.recorder: Recorder = recorder
         self._last_close: float | None = None
         self._behind: deque[float] = deque(maxlen=_BARS_THAT_CORRECT)
-        self._strategies: dict[str, dict[str, Any]] = {}
+        self._strategies: dict[str, SignalHandles] = {}
         self._settling = threading.Lock()
         # Bars in the order in which they came; whichever of them ends first settles what they mean for each other.
         self.arrivals: deque[Candle] = deque(maxlen=_MOST_ARRIVALS)
@@ -119,14 +126,19 @@ class Market:
         )
 
     def strategy_labels(self, strategy: str) -> dict[str, Any]:
-        """The labels of a strategy's instruments in this market; kept, so that they are made once."""
-        labels = self._strategies.get(strategy)
-        if labels is None:
+        """The labels of a strategy's instruments in this market."""
+        return self.signal_handles(strategy).labels
+
+    def signal_handles(self, strategy: str) -> SignalHandles:
+        """A strategy's instruments in this market, bound once."""
+        handles = self._strategies.get(strategy)
+        if handles is None:
             named = self.recorder.words.strategies.label(strategy)
-            labels = {**self.labels, semconv.STRATEGY_NAME: named}
-            if named == strategy:  # beyond the limit nothing is kept
-                self._strategies[strategy] = labels
-        return labels
+            handles = self._strategies.get(named)  # beyond the limit all share those of "other"
+            if handles is None:
+                handles = SignalHandles(self.recorder, {**self.labels, semconv.STRATEGY_NAME: named})
+                self._strategies[named] = handles
+        return handles
 
     def candle(
         self,
@@ -142,7 +154,19 @@ class Market:
             close_time: when it closed; each follows from the other by the timeframe.
             context: the OTel context to continue, instead of the current one.
         """
-        return Candle(self, open_time, close_time, context)
+        recorder = self.recorder
+        if context is not None or recorder.market_now is not WALL:
+            return Candle(self, open_time, close_time, context)
+        candle = new(Candle)  # field by field: a call of the class would cost as much again
+        candle.recorder = recorder
+        candle.market = self
+        candle.above = None
+        candle.queue = self.arrivals
+        candle.started = 0
+        candle.hooked = False
+        candle.open_time = open_time
+        candle.close_time = close_time
+        return candle
 
     def buffer_update(self) -> BufferUpdate:
         """A stage for merging data into the bot's own buffer (``trading.buffer.update.duration``)."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import Link, SpanKind, Status
 
 from ticktrace import semconv
-from ticktrace.engine import contained
+from ticktrace.engine import Happened, contained
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage
 from ticktrace.trading._time import Timestamp, usable_seconds
 from ticktrace.trading.checks import Number, attribute_number, exact
@@ -27,21 +27,25 @@ __all__ = ["Fill", "News"]
 class News(Stage):
     """A span about an order, linked to it."""
 
-    __slots__ = ("_attributes", "_name", "_status", "order")
-
     def __init__(self, order: Order, name: str, attributes: dict[str, Any], status: Status | None) -> None:
         super().__init__(order.recorder)
         self.order: Order = order
         self._name = name
         self._attributes = attributes
         self._status = status
+        self._order_id = order.order_id  # as it is known now
+
+    @property
+    def span_name(self) -> str:
+        """What its span is called."""
+        return self._name
 
     def span_start(self) -> SpanStart:
         """The span, with the order's labels and a link to it."""
         order = self.order
         attributes = {**order.span_attributes, **self._attributes}
-        if order.order_id is not None:
-            attributes[semconv.ORDER_ID] = order.order_id
+        if self._order_id is not None:
+            attributes[semconv.ORDER_ID] = self._order_id
         context = order.span.get_span_context()
         links = [Link(context)] if context.is_valid else None
         return SpanStart(self._name, attributes, SpanKind.CONSUMER, links)
@@ -50,11 +54,13 @@ class News(Stage):
         """The status that the news gives."""
         return SpanEnd(status=self._status)
 
+    def happened(self) -> int:
+        """A rejection, if it is one."""
+        return Happened.REJECTION | Happened.ERROR if self._status is not None else Happened.NOTHING
+
 
 class Fill(News):
     """One fill of an order."""
-
-    __slots__ = ("_done_seconds", "_price", "_status_after")
 
     def __init__(
         self,
@@ -81,6 +87,10 @@ class Fill(News):
         self._price = price
         self._status_after = status
         self._done_seconds = seconds  # from submission to here, when this fill completes the order
+
+    def happened(self) -> int:
+        """A fill."""
+        return Happened.FILL
 
     def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
         """Record the fill, its slippage, and the trade when it is complete."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
 from ticktrace import semconv
-from ticktrace.engine import contained, text_of
+from ticktrace.engine import Happened, contained, text_of
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
 from ticktrace.trading._words import known
 from ticktrace.trading.checks import Number, attribute_number, exact, finite
@@ -17,19 +17,23 @@ from ticktrace.trading.news import Fill, News
 from ticktrace.trading.rejects import reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from opentelemetry.context import Context
 
     from ticktrace.engine import BoundHistogram
+    from ticktrace.trading._handles import OrderHandles
     from ticktrace.trading._time import Timestamp
     from ticktrace.trading.orders import OpenOrders
     from ticktrace.trading.signal import Signal
 
-__all__ = ["Order"]
+__all__ = ["SIDES", "TYPES", "Order"]
 
 _STATUS = semconv.OrderStatus
 _ALL_BUT_ROUNDING = Decimal(1) - Decimal("1e-12")
+SIDES = frozenset(side.value for side in semconv.Side)
+TYPES = frozenset(kind.value for kind in semconv.OrderType)
 _TERMINAL = (_STATUS.FILLED, _STATUS.REJECTED, _STATUS.CANCELED, _STATUS.EXPIRED)
 _EVENTS = {
     _STATUS.REJECTED: semconv.EVENT_ORDER_REJECTED,
@@ -56,55 +60,38 @@ class Order(Stage):
         quantity: how much was ordered; None for an order by cost.
         order_id: the venue's id, once acknowledged.
         client_id: the bot's own id.
-        status: where the order stands (FIX OrdStatus 39); None until it was sent.
         filled_quantity: how much of the quantity was filled, exact.
     """
 
-    __slots__ = (
-        "_acknowledged_at",
-        "_end_attributes",
-        "_ended_at",
-        "_lock",
-        "_submitted_at",
-        "client_id",
-        "expected_price",
-        "filled_quantity",
-        "order_id",
-        "quantity",
-        "side",
-        "signal",
-        "status",
-        "type",
-    )
-
     found_by_decorators = True
 
-    def __init__(
-        self,
-        signal: Signal,
-        *,
-        side: str,
-        type: str,  # noqa: A002  FIX calls it so (OrdType 40)
-        quantity: Number | None,
-        expected_price: Number | None,
-        client_id: str | None,
-    ) -> None:
-        super().__init__(signal.recorder)
-        self.signal: Signal = signal
-        self.side: str = side
-        self.type: str = type
-        self.quantity: Number | None = quantity
-        self.expected_price: Number | None = expected_price
-        self.client_id: str | None = client_id
-        self.order_id: str | None = None
-        self.status: semconv.OrderStatus | None = None
-        self.filled_quantity: Decimal = Decimal(0)
-        self.offset: int = signal.offset
-        self._submitted_at = 0
-        self._acknowledged_at = 0
-        self._ended_at = 0  # rejected, canceled or expired
-        self._end_attributes: dict[str, Any] = {}
-        self._lock = threading.RLock()  # fills come from whichever thread reads the venue's stream
+    order_id: str | None = None
+    filled_quantity: Decimal = Decimal(0)
+    _status: semconv.OrderStatus | None = None
+    _submitted_at: int = 0
+    _acknowledged_at: int = 0
+    _signaled_at: int = 0
+    _ended_at: int = 0  # rejected, canceled or expired
+    _end_attributes: Mapping[str, Any] = MappingProxyType({})
+
+    # `Signal.order` makes it, field by field: a call of the class would be felt.
+    signal: Signal
+    side: str
+    type: str
+    quantity: Number | None
+    expected_price: Number | None
+    client_id: str | None = None
+
+    @property
+    def _lock(self) -> AbstractContextManager[object]:
+        # Fills come from whichever thread reads the venue's stream. One lock for all orders: it is held for moments.
+        return self.signal.candle.market.trading.order_lock
+
+    @property
+    def status(self) -> semconv.OrderStatus | None:
+        """Where the order stands (FIX OrdStatus 39); None until it was sent, which the end of its block is, if not before."""
+        status = self._status
+        return _STATUS.NEW if status is None and self.ended else status
 
     @property
     def labels(self) -> dict[str, Any]:
@@ -138,10 +125,9 @@ class Order(Stage):
         """The request leaves: now, or `at` the end of the block."""
         with self._lock:
             if not self._submitted_at:
-                self._submitted_at = at or self.recorder.now()
-                self.status = _STATUS.NEW
-                if self.ended and at is None:
-                    self._measure_submission(_record)
+                # A block that has ended without a word has sent the order then.
+                self._submitted_at = at or self.ended or self.recorder.now()
+                self._status = _STATUS.NEW
 
     @contained(None)
     def acknowledged(self, order_id: str | None = None) -> None:
@@ -156,7 +142,10 @@ class Order(Stage):
             self._submit()
             if self._acknowledged_at:
                 return
+            if self.ended:
+                self.about_to_change()
             self._acknowledged_at = self.recorder.now()
+            self._signaled_at = self.signal.emitted_at or self.signal.started  # as it is known now
             if order_id is not None:
                 self.order_id = text_of(order_id)
                 if self.status not in _TERMINAL:
@@ -171,6 +160,7 @@ class Order(Stage):
         price: Number,
         quantity: Number,
         fee: Number | None = None,
+        fee_currency: str | None = None,
         at: Timestamp | None = None,
         complete: bool | None = None,
     ) -> None:
@@ -179,25 +169,30 @@ class Order(Stage):
         Args:
             price: what was paid or received for a unit.
             quantity: how much was filled now.
-            fee: what the venue took, in its currency.
+            fee: what the venue took.
+            fee_currency: in which currency; the account's when left out. Only the ledger asks.
             at: when it happened on the venue.
             complete: whether nothing more will come; when left out, whether the ordered quantity is reached.
         """
+        # Books are kept while telemetry is off, too: they must not have holes.
+        self.signal.candle.market.trading.performance.order_filled(
+            self, price=price, quantity=quantity, fee=fee, fee_currency=fee_currency, at=at
+        )
         if not self.recorder.enabled:
             return
         with self._lock:
+            if self.ended:
+                self.about_to_change()
             if finite(quantity) is not None:
                 self.filled_quantity += exact(quantity)
             done = self._reached() if complete is None else complete
             first = done and self.status is not _STATUS.FILLED
             self._submit()
-            self.status = _STATUS.FILLED if done else _STATUS.PARTIALLY_FILLED
+            self._status = now = _STATUS.FILLED if done else _STATUS.PARTIALLY_FILLED
             if done:
                 self._open_orders.discard(self)
             seconds = self._since_submission() if first else None
-            with Fill(
-                self, price=price, quantity=quantity, fee=fee, at=at, status=self.status, seconds=seconds
-            ):
+            with Fill(self, price=price, quantity=quantity, fee=fee, at=at, status=now, seconds=seconds):
                 pass
 
     def _reached(self) -> bool:
@@ -248,7 +243,9 @@ class Order(Stage):
             if self.status in _TERMINAL:
                 return
             self._submit(at)
-            self.status = status
+            if self.ended and at is None:
+                self.about_to_change()
+            self._status = status
             self._ended_at = at or self.recorder.now()
             self._end_attributes = {semconv.ORDER_STATUS: status.value, **attributes}
             if message:
@@ -272,23 +269,24 @@ class Order(Stage):
     # What follows from it.
 
     def entering(self) -> None:
-        """Check the words that become labels, and let the order be found by the bot's own id."""
-        self.side = known(semconv.Side, self.side)
-        self.type = known(semconv.OrderType, self.type)
+        """Let the order be found by the bot's own id."""
         if self.client_id is not None:
             self.client_id = text_of(self.client_id)
             self._open_orders.add(self.client_id, self)
 
-    def leaving(self, error: BaseException | None) -> None:
-        """An exception before the acknowledgement is a rejection; a block that says nothing has sent the order."""
-        if isinstance(error, Exception) and not self._acknowledged_at and self.status in (None, _STATUS.NEW):
+    def failing(self, error: Exception) -> None:
+        """An exception before the acknowledgement is a rejection."""
+        if not self._acknowledged_at and self._status in {None, _STATUS.NEW}:
             self._reject(reason_of(error), text_of(error), type(error).__qualname__, at=self.ended)
-        else:
-            self._submit(at=self.ended)
 
     def parent_context(self) -> Context | None:
         """The signal, even when its block has ended: candle → signal → order."""
         return set_span_in_context(self.signal.span) if self.signal.started else None
+
+    @property
+    def span_name(self) -> str:
+        """What its span is called."""
+        return f"{semconv.SPAN_ORDER} {self.side}"
 
     def span_start(self) -> SpanStart:
         """The span, with what was ordered."""
@@ -299,15 +297,14 @@ class Order(Stage):
             attributes[semconv.ORDER_EXPECTED_PRICE] = attribute_number(self.expected_price)
         if self.client_id is not None:
             attributes[semconv.ORDER_CLIENT_ID] = self.client_id
-        return SpanStart(f"{semconv.SPAN_ORDER} {self.side}", attributes, SpanKind.PRODUCER)
+        return SpanStart(self.span_name, attributes, SpanKind.PRODUCER)
 
     def span_end(self) -> SpanEnd:
         """Submission, acknowledgement and what ended the order within its block."""
         ended = self.ended
         attributes: dict[str, Any] = {}
         events = []
-        if 0 < self._submitted_at <= ended:
-            events.append(StageEvent(semconv.EVENT_ORDER_SUBMITTED, {}, self._submitted_at))
+        events.append(StageEvent(semconv.EVENT_ORDER_SUBMITTED, {}, self._submitted_at or ended))
         if 0 < self._acknowledged_at <= ended:
             events.append(StageEvent(semconv.EVENT_ORDER_ACKNOWLEDGED, {}, self._acknowledged_at))
             if self.order_id is not None:
@@ -321,27 +318,37 @@ class Order(Stage):
     def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
         """Record the order's instruments; what came after the block was recorded when it came."""
         ended = self.ended
-        if 0 < self._submitted_at <= ended:
-            self._measure_submission(observe)
+        self._measure_submission(observe)
         if 0 < self._acknowledged_at <= ended:
             self._measure_acknowledgement(observe)
         if 0 < self._ended_at <= ended:
             self._measure_end()
 
+    def happened(self) -> int:
+        """An order; whether it failed, and whether it was rejected in its block."""
+        happened = Happened.ORDER | (Happened.ERROR if self.failed else Happened.NOTHING)
+        if self.status is _STATUS.REJECTED and 0 < self._ended_at <= self.ended:
+            happened |= Happened.REJECTION | Happened.ERROR
+        return happened
+
+    @property
+    def _handles(self) -> OrderHandles:
+        signal = self.signal
+        return signal.candle.market.signal_handles(signal.strategy).order(self.side, self.type)
+
     def _measure_submission(self, observe: Callable[[BoundHistogram, float], None]) -> None:
-        recorder, labels, now = self.recorder, self.labels, self._submitted_at
-        observe(recorder.histogram("order.prepare.duration", labels), (now - self.started) * 1e-9)
+        handles, now = self._handles, self._submitted_at or self.ended
+        observe(handles.prepare, (now - self.started) * 1e-9)
         tick_at = self.signal.candle.started
         if tick_at:
-            observe(recorder.histogram("tick_to_trade.duration", labels), (now - tick_at) * 1e-9)
-        recorder.counter("orders.submitted", labels).add(1)
+            observe(handles.tick_to_trade, (now - tick_at) * 1e-9)
+        handles.submitted.add(1)
 
     def _measure_acknowledgement(self, observe: Callable[[BoundHistogram, float], None]) -> None:
-        recorder, labels, now = self.recorder, self.labels, self._acknowledged_at
-        observe(recorder.histogram("order.submit.duration", labels), (now - self._submitted_at) * 1e-9)
-        since = self.signal.emitted_at or self.signal.started
-        if since:
-            observe(recorder.histogram("trade.execution.duration", labels), (now - since) * 1e-9)
+        handles, now = self._handles, self._acknowledged_at
+        observe(handles.submit, (now - self._submitted_at) * 1e-9)
+        if self._signaled_at:
+            observe(handles.execution, (now - self._signaled_at) * 1e-9)
         if not self._ended_at or self._ended_at > now:
             self._measure_answer(rejected=False)
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import get_current_span, set_span_in_context
 
 from ticktrace import semconv
-from ticktrace.engine import contained, text_of
+from ticktrace.engine import Happened, contained
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
 from ticktrace.trading._words import known
-from ticktrace.trading.checks import Check, Number, attribute_number, finite, judge
-from ticktrace.trading.order import Order
+from ticktrace.trading.checks import COMPARISONS, Check, Number, attribute_number, finite, judge
+from ticktrace.trading.order import SIDES, TYPES, Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,10 +19,17 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from ticktrace.engine import BoundHistogram
+    from ticktrace.trading._handles import SignalHandles
     from ticktrace.trading.candle import Candle
     from ticktrace.trading.market import Market
 
 __all__ = ["Signal"]
+
+new = object.__new__
+
+# The check before it, and the fields of a `Check`: one object where a list of them would be three.
+_Noted = tuple[Any, int, str, Number, Number, str, float | None, bool]
+_NONE = semconv.SignalType.NONE.value
 
 
 class Signal(Stage):
@@ -38,40 +45,27 @@ class Signal(Stage):
         emitted_at: monotonic clock at that moment, ns; 0 before.
         type: what was emitted.
         rejected: the reason given to `reject`, or None.
+        checks: what was checked last, behind what was checked before it; None for nothing.
+        near_miss: whether a check was one; known once it was measured.
     """
-
-    __slots__ = (
-        "_checks",
-        "_confidence",
-        "_decided_at",
-        "_price",
-        "_rejected_at",
-        "_rejection",
-        "candle",
-        "emitted",
-        "emitted_at",
-        "rejected",
-        "strategy",
-        "type",
-    )
 
     found_by_decorators = True
 
-    def __init__(self, candle: Candle, strategy: str) -> None:
-        super().__init__(candle.recorder)
-        self.candle: Candle = candle
-        self.strategy: str = text_of(strategy)
-        self.emitted: bool = False
-        self.emitted_at: int = 0
-        self.type: str = semconv.SignalType.NONE
-        self.rejected: str | None = None
-        self.offset: int = candle.offset
-        self._checks: list[Check] | None = None
-        self._confidence: float | None = None
-        self._price: Number | None = None
-        self._rejection = ""
-        self._rejected_at = 0
-        self._decided_at = 0
+    emitted: bool = False
+    emitted_at: int = 0
+    type: str = semconv.SignalType.NONE.value
+    rejected: str | None = None
+    near_miss: bool = False
+    checks: _Noted | None = None
+    _confidence: float | None = None
+    _price: Number | None = None
+    _rejection: str = ""
+    _rejected_at: int = 0
+    _decided_at: int = 0
+
+    # `Candle.signal` makes it, field by field: a call of the class would be felt.
+    candle: Candle
+    strategy: str
 
     @property
     def market(self) -> Market:
@@ -106,17 +100,28 @@ class Signal(Stage):
         Returns:
             The verdict, also while telemetry is off.
         """
-        passed = judge(value, threshold, comparison)
+        try:
+            passed: Any = COMPARISONS[comparison](value, threshold)
+            if passed is not True and passed is not False:  # numpy has its own
+                passed = bool(passed)
+        except Exception:  # noqa: BLE001  said there
+            passed = judge(value, threshold, comparison)
         recorder = self.recorder
         if recorder.enabled:
-            check = Check(recorder.now(), name, value, threshold, comparison, margin, passed)
             if self.ended:
-                self._measure_check(check)
-            elif self._checks is None:
-                self._checks = [check]
+                self._measure_check(Check(recorder.now(), name, value, threshold, comparison, margin, passed))
             else:
-                self._checks.append(check)
-        return passed
+                self.checks = (
+                    self.checks,
+                    recorder.now(),
+                    name,
+                    value,
+                    threshold,
+                    comparison,
+                    margin,
+                    passed,
+                )
+        return bool(passed)
 
     def emit(
         self,
@@ -132,9 +137,11 @@ class Signal(Stage):
             confidence: 0 to 1.
             price: the price it decided on, kept digit for digit.
         """
-        self.emitted = type != semconv.SignalType.NONE.value
+        if self.ended:
+            self.about_to_change()
+        self.emitted = type != _NONE
         self.type = type
-        self._confidence = finite(confidence)
+        self._confidence = None if confidence is None else finite(confidence)
         self._price = price
         self.emitted_at = self.recorder.now()
         if self.ended and self.recorder.enabled:
@@ -147,6 +154,8 @@ class Signal(Stage):
             reason: stale_data, max_open_trades, pair_locked, risk_denied, confirm_denied, cooldown or other.
             message: free text, on the span only.
         """
+        if self.ended:
+            self.about_to_change()
         self.rejected = reason
         self._rejection = message
         self._rejected_at = self.recorder.now()
@@ -168,6 +177,8 @@ class Signal(Stage):
     def decided(self) -> None:
         """The first order or rejection after `emit` ends the decision."""
         if self.emitted_at and not self._decided_at:
+            if self.ended:
+                self.about_to_change()
             self._decided_at = self.recorder.now()
             if self.ended and self.recorder.enabled:
                 self._measure_late(self._measure_decision)
@@ -190,15 +201,20 @@ class Signal(Stage):
             expected_price: the price that slippage is measured against.
             client_id: the bot's own id of the order; lets late events find it before the venue has named it.
         """
-        self.decided()
-        return Order(
-            self,
-            side=side,
-            type=type,
-            quantity=quantity,
-            expected_price=expected_price,
-            client_id=client_id,
-        )
+        if self.emitted_at:
+            self.decided()
+        order = new(Order)  # as in `Market.candle`
+        order.recorder = self.recorder
+        order.signal = order.above = self
+        order.queue = None
+        order.started = 0
+        order.side = side if side.__class__ is str and side in SIDES else known(semconv.Side, side)
+        order.type = type if type.__class__ is str and type in TYPES else known(semconv.OrderType, type)
+        order.quantity = quantity
+        order.expected_price = expected_price
+        order.client_id = client_id
+        order.hooked = client_id is not None
+        return order
 
     # What follows from it.
 
@@ -212,10 +228,15 @@ class Signal(Stage):
         elsewhere = get_current_span().get_span_context().trace_id != span.trace_id
         return set_span_in_context(candle.span) if elsewhere else None
 
+    @property
+    def span_name(self) -> str:
+        """What its span is called."""
+        return f"{semconv.SPAN_SIGNAL} {self.strategy}"
+
     def span_start(self) -> SpanStart:
         """The span, with its market and strategy."""
         attributes = {**self.market.span_attributes, semconv.STRATEGY_NAME: self.strategy}
-        return SpanStart(f"{semconv.SPAN_SIGNAL} {self.strategy}", attributes)
+        return SpanStart(self.span_name, attributes)
 
     def span_end(self) -> SpanEnd:
         """Every check, the emission and the rejection."""
@@ -223,7 +244,7 @@ class Signal(Stage):
         margin = self.recorder.settings.trading.near_miss_margin
         events = [
             StageEvent(semconv.EVENT_FILTER_EVALUATED, check.attributes(margin), check.at)
-            for check in self._checks or ()
+            for check in self._checked()
         ]
         if 0 < self.emitted_at <= self.ended:
             attributes = self._emission_attributes()
@@ -257,29 +278,54 @@ class Signal(Stage):
     def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
         """Record the signal's instruments; what came after the block was recorded when it came."""
         ended = self.ended
-        for check in self._checks or ():
-            self._measure_check(check)
+        if self.checks is not None:
+            for check in self._checked():
+                self._measure_check(check)
         if 0 < self.emitted_at <= ended:
             self._measure_emission(observe)
         if 0 < self._rejected_at <= ended:
             self._measure_rejection()
         if 0 < self._decided_at <= ended:
             self._measure_decision(observe)
-        generation = self.recorder.histogram("signal.generation.duration", self.with_error(self.labels))
+        if self.failed is None:
+            generation = self._handles.generation
+        else:
+            generation = self.recorder.histogram("signal.generation.duration", self.with_error(self.labels))
         observe(generation, (ended - self.started) * 1e-9)
+
+    def happened(self) -> int:
+        """Whether it failed, was rejected, or missed a threshold by little."""
+        happened = Happened.ERROR if self.failed else Happened.NOTHING
+        if 0 < self._rejected_at <= self.ended:
+            happened |= Happened.REJECTION
+        return happened | Happened.NEAR_MISS if self.near_miss else happened
+
+    @property
+    def _handles(self) -> SignalHandles:
+        return self.candle.market.signal_handles(self.strategy)
+
+    def _checked(self) -> list[Check]:
+        """Everything that was checked in the block, in order."""
+        found = []
+        noted = self.checks
+        while noted is not None:
+            found.append(Check._make(noted[1:]))
+            noted = noted[0]
+        found.reverse()
+        return found
 
     @contained(None)
     def _measure_check(self, check: Check) -> None:
-        verdict = check.verdict(self.recorder.settings.trading.near_miss_margin).value
-        name = self.recorder.words.filters.label(check.name)
-        labels = {**self.labels, semconv.FILTER_NAME: name, semconv.FILTER_RESULT: verdict}
-        self.recorder.counter("filter.evaluations", labels).add(1)
+        verdict = check.verdict(self.recorder.settings.trading.near_miss_margin)
+        if verdict is semconv.FilterResult.NEAR_MISS and not self.ended < check.at:
+            self.near_miss = True
+        self._handles.evaluated(check.name, verdict.value).add(1)
 
     def _measure_emission(self, observe: Callable[[BoundHistogram, float], None]) -> None:
-        labels = {**self.labels, semconv.SIGNAL_TYPE: self._known_type()}
-        self.recorder.counter("signals.generated", labels).add(1)
+        generated, confidence = self._handles.emitted(self._known_type())
+        generated.add(1)
         if self._confidence is not None:
-            observe(self.recorder.histogram("signal.confidence", labels), self._confidence)
+            observe(confidence, self._confidence)
 
     def _measure_rejection(self) -> None:
         labels = {
@@ -290,5 +336,4 @@ class Signal(Stage):
         self.recorder.counter("signals.rejected", labels).add(1)
 
     def _measure_decision(self, observe: Callable[[BoundHistogram, float], None]) -> None:
-        seconds = (self._decided_at - self.emitted_at) * 1e-9
-        observe(self.recorder.histogram("decision.duration", self.labels), seconds)
+        observe(self._handles.decision, (self._decided_at - self.emitted_at) * 1e-9)
