@@ -9,6 +9,7 @@ import typer
 from ticktrace._version import __version__
 
 from .config import config
+from .instruments import instruments
 
 __all__ = ["app"]
 
@@ -20,6 +21,7 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(config, name="config")
+app.command()(instruments)
 
 
 def _print_version(wanted: bool) -> None:

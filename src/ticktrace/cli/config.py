@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ticktrace.catalog import CATALOG
+from ticktrace.catalog import CATALOG, with_own
 from ticktrace.errors import SettingsError
 from ticktrace.exporters import known_exporters
 from ticktrace.sampling import build_sampler
@@ -18,7 +18,7 @@ from ticktrace.views import check_instruments
 
 from .show import as_json, as_text, as_yaml
 
-__all__ = ["config"]
+__all__ = ["config", "load_or_refuse"]
 
 config: typer.Typer = typer.Typer(
     name="config",
@@ -35,12 +35,14 @@ class Format(StrEnum):
     yaml = "yaml"
 
 
-def _load(file: Path | None) -> LoadedSettings:
+def load_or_refuse(file: Path | None) -> LoadedSettings:
+    """Return the settings as the program would have them; where they are wrong, say all of it and exit with 1."""
     try:
         loaded = load_settings(file=file, known_exporters=known_exporters, known_instruments=CATALOG)
     except SettingsError as error:
         _refuse(error)
-    problems = check_instruments(loaded.settings.slo, loaded.settings.metrics)
+    catalog, problems = with_own(loaded.settings.metrics.instruments, CATALOG)
+    problems += check_instruments(loaded.settings.slo, loaded.settings.metrics, catalog)
     try:
         build_sampler(loaded.settings.traces.sampler, loaded.settings.traces.sampler_arg)
     except SettingsError as error:
@@ -66,7 +68,7 @@ def check(
 
     Every problem is listed on standard error, with its place and what is allowed; the exit code is then 1.
     """
-    loaded = _load(file)
+    loaded = load_or_refuse(file)
     for note in loaded.notes:
         typer.echo(f"note: {note}")
     typer.echo(f"{loaded.file or 'no settings file'}: ok")
@@ -90,7 +92,7 @@ def show(
     changed: Annotated[bool, typer.Option("--changed", help="Leave out what has its default.")] = False,
 ) -> None:
     """Show every setting: the value in force and where it came from. Secrets are masked."""
-    loaded = _load(path or file)
+    loaded = load_or_refuse(path or file)
     write = {Format.text: as_text, Format.json: as_json, Format.yaml: as_yaml}[output]
     typer.echo(write(loaded, changed=changed))
 

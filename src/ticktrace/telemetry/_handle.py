@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from opentelemetry import propagate
 
+from ticktrace import measuring
 from ticktrace._version import __version__
+from ticktrace.catalog import CATALOG, with_own
 from ticktrace.engine import Deadline, Instruments, Switchboard, attempt, report
+from ticktrace.semconv import SCHEMA_URL
+from ticktrace.telemetry._named import NamedInstruments
+from ticktrace.telemetry._recording import Recording
 from ticktrace.trading import Recorder, Trading
 
 if TYPE_CHECKING:
@@ -23,7 +28,10 @@ if TYPE_CHECKING:
     from opentelemetry.propagators.textmap import TextMapPropagator
     from opentelemetry.trace import TracerProvider
 
+    from ticktrace.catalog import InstrumentSpec
+    from ticktrace.engine import Recent
     from ticktrace.exporters import Exposition, MemoryStore
+    from ticktrace.measuring import Stats
     from ticktrace.settings import LoadedSettings, Settings
     from ticktrace.telemetry._pipeline import Pipeline
 
@@ -35,12 +43,14 @@ _log = logging.getLogger("ticktrace")
 SWITCHBOARD = Switchboard()
 
 
-class Telemetry:
+class Telemetry(Recording):
     """A bot's telemetry, from `setup_telemetry` to `shutdown`. Also a context manager that shuts down at its end.
 
     Attributes:
         loaded: the settings in force and where each came from.
+        catalog: every instrument by its name, the application's own included.
         trading: trading in OpenTelemetry's terms: markets, candles, signals, orders, engine.
+        statistics: what was recorded lately, with exact percentiles; `stats` is its short form.
         enabled: False when settings turned telemetry off, and after shutdown.
     """
 
@@ -60,7 +70,8 @@ class Telemetry:
         )  # reentrant: a signal handler may shut down what its thread is shutting down
         self._ending = False
         self._outcome: bool | None = None
-        self._instruments = Instruments()
+        self.catalog: dict[str, InstrumentSpec] = with_own(loaded.settings.metrics.instruments, CATALOG)[0]
+        self._instruments = Instruments(self.catalog)
         self._board = board
         self._previous_textmap: TextMapPropagator | None = None
         self._undo: list[Callable[[], None]] = []
@@ -70,7 +81,15 @@ class Telemetry:
             loaded.settings,
             enabled=pipeline is not None,
         )
-        self.trading: Trading = Trading(self._recorder)
+        self.trading: Trading = Trading(self._recorder, self._instruments)
+        self.statistics: measuring.Statistics = measuring.Statistics(
+            self._recent, self._settle, loaded.settings.metrics.recent
+        )
+        super().__init__(
+            self._recorder,
+            board.loggers.get_logger("ticktrace.trading", __version__, SCHEMA_URL),
+            NamedInstruments(self.catalog, self._recorder, self._instruments, self.statistics),
+        )
         if pipeline is not None:
             self._attach(pipeline)
             if board is SWITCHBOARD:  # else the globals are somebody else's
@@ -81,8 +100,9 @@ class Telemetry:
         engine = pipeline.engine
         self._board.switch(engine.tracer_provider, engine.meter_provider, engine.logger_provider)
         self._instruments.attach(engine.meter_provider, "ticktrace.trading", __version__)
-        self._recorder.attached()
+        self._recorder.attached(engine)
         pipeline.describe(self._instruments, self.settings)
+        measuring.attach(self._recorder, self._instruments, self.statistics)
 
     @property
     def settings(self) -> Settings:
@@ -115,6 +135,26 @@ class Telemetry:
         from ticktrace.exporters import MemoryStore  # noqa: PLC0415  not needed where telemetry is off
 
         return self._pipeline.memory if self._pipeline is not None else MemoryStore()
+
+    def stats(self, name: str, /, *, window: float | None = None, **attributes: Any) -> Stats:
+        """What a histogram's values were like lately: count, mean, extremes and exact percentiles.
+
+        Args:
+            name: of the instrument, or what was given to `ticktrace.measure`.
+            window: only the last so many seconds; all values that are kept by default.
+            attributes: only series with these, by bare word (``symbol="BTC/USDT"``) or key.
+
+        Returns:
+            Figures over all these series; `Telemetry.statistics` gives them by series and for several windows.
+        """
+        return self.statistics.of(name, window=window, **attributes)
+
+    def _recent(self) -> Recent | None:
+        return None if self._pipeline is None else self._pipeline.engine.recent
+
+    def _settle(self) -> None:
+        if self._pipeline is not None:
+            self._pipeline.engine.settle()
 
     def exposition(self, accept: str | None = None) -> Exposition | None:
         """All metrics in a Prometheus format.
@@ -195,26 +235,29 @@ class Telemetry:
 
     def _shut_down(self, deadline: Deadline) -> bool:
         self._undo_all()
+        attempt("shutdown", self._failures.close)
         pipeline = self._pipeline
         if pipeline is None:
             return True
-        self._recorder.enabled = False
+        self._recorder.detached()
         try:
             good = pipeline.shutdown(deadline)
         finally:
             self._detach()
-        losses = [delivery.describe_loss() for delivery in pipeline.engine.deliveries if delivery.lost]
+        losses = pipeline.engine.losses()
         if losses:
             _log.warning("ticktrace: telemetry was lost: %s", "; ".join(losses))
         return good
 
     def _undo_all(self) -> None:
+        attempt("shutdown", self._unhandled.undo)
         for undo in reversed(self._undo):
             attempt("shutdown", undo)
 
     def _detach(self) -> None:
         attempt("shutdown", self._board.switch_off)
         attempt("shutdown", self._instruments.detach)
+        attempt("shutdown", measuring.detach)
         previous = self._previous_textmap
         if previous is not None:
             attempt("shutdown", lambda: propagate.set_global_textmap(previous))
@@ -238,6 +281,8 @@ class Telemetry:
             if not self._ending:
                 self._pipeline = build(self.loaded)
                 self.trading.start_afresh()
+                self._failures.start_afresh()
+                self._named.start_afresh()
                 self._attach(self._pipeline)
                 _log.info("ticktrace: process %d was forked and records its own telemetry", os.getpid())
         except Exception as error:  # noqa: BLE001  a fork must succeed, with or without telemetry
@@ -247,7 +292,7 @@ class Telemetry:
                 self._pipeline = None
         if self._pipeline is None:
             self._ending = self._outcome = True
-            self._recorder.enabled = False
+            self._recorder.detached()
             self._undo_all()
             self._detach()
             self._on_shutdown(self)

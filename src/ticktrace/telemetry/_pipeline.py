@@ -13,7 +13,7 @@ from opentelemetry.util._importlib_metadata import entry_points
 
 from ticktrace import semconv
 from ticktrace._version import __version__
-from ticktrace.catalog import CATALOG
+from ticktrace.catalog import CATALOG, with_own
 from ticktrace.engine import DeferredEngine, Plan, SdkEngine
 from ticktrace.errors import MissingExtraError, SettingsError
 from ticktrace.exporters import (
@@ -25,6 +25,7 @@ from ticktrace.exporters import (
 )
 from ticktrace.sampling import build_sampler
 from ticktrace.telemetry._resource import detect_resource
+from ticktrace.telemetry._self_metrics import watch
 from ticktrace.views import build_views, check_instruments
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from opentelemetry.propagators.textmap import TextMapPropagator
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
 
-    from ticktrace.engine import Deadline, Engine, Instruments, NamedTarget
+    from ticktrace.engine import BoundCounter, Deadline, Engine, Instruments, NamedTarget
     from ticktrace.exporters import PrometheusReader
     from ticktrace.settings import LoadedSettings, Settings
 
@@ -81,6 +82,8 @@ class Pipeline:
             delivery.on_loss = lost
         if isinstance(self.engine, DeferredEngine):
             _watch(self.engine, instruments)
+        if isinstance(self.engine, SdkEngine):
+            watch(self.engine, instruments)
 
     def serve(self, settings: Settings) -> None:
         """Serve metrics on a port of their own, where the settings want that.
@@ -125,19 +128,30 @@ class Pipeline:
 
 def _watch(engine: DeferredEngine, instruments: Instruments) -> None:
     """Count the verdicts, and what was lost before there was one."""
+    verdicts: dict[tuple[str, bool], BoundCounter] = {}  # few, and asked for with every trace
+    drops: dict[str, BoundCounter] = {}
 
     def dropped(reason: str, spans: int) -> None:
-        labels = {semconv.TELEMETRY_BUFFER_NAME: "traces", semconv.TELEMETRY_DROP_REASON: reason}
-        instruments.counter("ticktrace.dropped", labels).add(spans)
+        counter = drops.get(reason)
+        if counter is None:
+            labels = {semconv.TELEMETRY_BUFFER_NAME: "traces", semconv.TELEMETRY_DROP_REASON: reason}
+            counter = drops[reason] = instruments.counter("ticktrace.dropped", labels)
+        counter.add(spans)
 
     def judged(reason: str, kept: bool, spans: int) -> None:
-        if kept:
-            instruments.counter("ticktrace.spans.kept", {semconv.TELEMETRY_KEEP_REASON: reason}).add(spans)
-        else:
-            labels = {semconv.TELEMETRY_DISCARD_REASON: reason}
-            instruments.counter("ticktrace.spans.discarded", labels).add(spans)
+        counter = verdicts.get((reason, kept))
+        if counter is None:
+            name = "ticktrace.spans.kept" if kept else "ticktrace.spans.discarded"
+            key = semconv.TELEMETRY_KEEP_REASON if kept else semconv.TELEMETRY_DISCARD_REASON
+            counter = verdicts[reason, kept] = instruments.counter(name, {key: reason})
+        counter.add(spans)
+
+    def measurements_dropped(reason: str, count: int) -> None:
+        labels = {semconv.TELEMETRY_BUFFER_NAME: "measurements", semconv.TELEMETRY_DROP_REASON: reason}
+        instruments.counter("ticktrace.dropped", labels).add(count)
 
     engine.on_dropped = dropped
+    engine.on_measurements_dropped = measurements_dropped
     engine.on_verdict = judged
 
 
@@ -174,18 +188,19 @@ def build_pipeline(loaded: LoadedSettings, *, forked: bool = False) -> Pipeline:
         forked: True in a forked child: a new identity, and no port of its own, which the parent holds.
 
     Raises:
-        SettingsError: a sampler, propagator, view or objective that does not exist or cannot be.
+        SettingsError: a sampler, propagator, view, objective or instrument that does not exist or cannot be.
         UnknownExporterError: an exporter that nobody registers.
         MissingExtraError: an exporter whose package is not installed.
     """
     settings = _without_missing_default(loaded)
-    problems = check_instruments(settings.slo, settings.metrics)
+    catalog, problems = with_own(settings.metrics.instruments, CATALOG)
+    problems += check_instruments(settings.slo, settings.metrics, catalog)
     if problems:
         raise SettingsError(loaded.locate(problems))
     memory = MemoryStore(settings.memory.max_spans, settings.memory.max_logs)
     propagator = _propagator(settings.propagators)
     sampler = build_sampler(settings.traces.sampler, settings.traces.sampler_arg)
-    views = build_views(settings.metrics, settings.slo)
+    views = build_views(settings.metrics, settings.slo, catalog)
     built: list[Any] = []
 
     def readers(

@@ -12,9 +12,9 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ticktrace.catalog import CATALOG
+from ticktrace.catalog import CATALOG, InstrumentSpec, own_settings
 from ticktrace.engine import Deadline, Switchboard, attempt
-from ticktrace.errors import AlreadyConfiguredError
+from ticktrace.errors import AlreadyConfiguredError, SettingsError
 from ticktrace.exporters import known_exporters
 from ticktrace.settings import load_settings
 from ticktrace.telemetry._handle import SWITCHBOARD, Telemetry
@@ -22,7 +22,7 @@ from ticktrace.telemetry._logs import capture_logs
 from ticktrace.telemetry._pipeline import build_pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
     from types import FrameType
 
@@ -47,6 +47,7 @@ def setup_telemetry(
     service_name: str | None = None,
     *,
     config: str | Path | None = None,
+    instruments: Iterable[InstrumentSpec] = (),
     set_global: bool = True,
     **settings: Any,
 ) -> Telemetry:
@@ -58,6 +59,8 @@ def setup_telemetry(
         service_name: the bot's name (``service.name``).
         config: the settings file; ``ticktrace.yaml`` in the working directory, or the path in ``TICKTRACE_CONFIG``,
             when left out.
+        instruments: instruments of the application's own, which join the catalog and those of the settings
+            (``metrics.instruments``).
         set_global: whether tracers and meters that libraries get from the OTel API, and the propagator that they use,
             shall be ours. False leaves all of OTel's globals alone.
         settings: any setting by its name: a group as a mapping, ``exporters={"traces": ["console"]}``, or a single one
@@ -84,6 +87,7 @@ def setup_telemetry(
     arguments = dict(settings)
     if service_name is not None:
         arguments["service.name"] = service_name
+    arguments.update(_declared(instruments))
     loaded = load_settings(
         arguments,
         file=config,
@@ -122,6 +126,23 @@ def setup_telemetry(
             _at_exit_registered = True
         _current = telemetry
         return telemetry
+
+
+def _declared(instruments: Iterable[InstrumentSpec]) -> dict[str, Any]:
+    """Rows given in code, as settings, so that they are checked, shown and compared as those are."""
+    settings: dict[str, Any] = {}
+    problems = []
+    for number, row in enumerate(instruments):
+        given: object = row
+        if not isinstance(given, InstrumentSpec):
+            problems.append(f"argument instruments[{number}]: must be an InstrumentSpec, not {given!r:.80}")
+        elif f"metrics.instruments.{row.name}" in settings:
+            problems.append(f'argument instruments[{number}]: "{row.name}" is declared twice')
+        else:
+            settings[f"metrics.instruments.{row.name}"] = own_settings(row)
+    if problems:
+        raise SettingsError(problems)
+    return settings
 
 
 def _install() -> None:
