@@ -9,6 +9,7 @@ from ticktrace.errors import (
     TicktraceError,
     UnknownExporterError,
 )
+from ticktrace.measuring import measure, measure_async, record_end, record_start
 from ticktrace.telemetry import Telemetry, current_telemetry, setup_telemetry
 from ticktrace.trading import current_candle, current_signal
 
@@ -24,5 +25,9 @@ __all__ = [
     "current_candle",
     "current_signal",
     "current_telemetry",
+    "measure",
+    "measure_async",
+    "record_end",
+    "record_start",
     "setup_telemetry",
 ]
