@@ -2,71 +2,47 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
-from weakref import WeakSet
+import threading
+from typing import TYPE_CHECKING
 
 from ticktrace.engine import contained, text_of
-from ticktrace.trading._decorate import staged
-from ticktrace.trading._stage import current_stage
-from ticktrace.trading.candle import Candle
-from ticktrace.trading.engine import EngineMonitor
+from ticktrace.trading._machinery import Machinery
+from ticktrace.trading._surroundings import Surroundings
+from ticktrace.trading.current import current_candle, current_signal
 from ticktrace.trading.market import Market
-from ticktrace.trading.order import Order
 from ticktrace.trading.orders import OpenOrders, RejectRatio
 from ticktrace.trading.performance import Performance
-from ticktrace.trading.risk import Risk
-from ticktrace.trading.scanner import Scanner
-from ticktrace.trading.signal import Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
+    from ticktrace.engine import Instruments
     from ticktrace.trading._recorder import Recorder
     from ticktrace.trading._time import Timestamp
     from ticktrace.trading.checks import Number
+    from ticktrace.trading.order import Order
 
 __all__ = ["Trading", "current_candle", "current_signal"]
 
-P = ParamSpec("P")
-R = TypeVar("R")
 
-
-def current_candle() -> Candle | None:
-    """The candle that is being processed here, if one is."""
-    stage = current_stage()
-    if isinstance(stage, Order):
-        return stage.signal.candle
-    if isinstance(stage, Signal):
-        return stage.candle
-    return stage if isinstance(stage, Candle) else None
-
-
-def current_signal() -> Signal | None:
-    """The signal that is being evaluated here, if one is."""
-    stage = current_stage()
-    if isinstance(stage, Order):
-        return stage.signal
-    return stage if isinstance(stage, Signal) else None
-
-
-class Trading:
+class Trading(Machinery, Surroundings):
     """Trading in OpenTelemetry's terms; reached as `Telemetry.trading`.
 
     Attributes:
         performance: profit and loss, as the bot's ledger has them.
-        risk: checks and their verdicts.
         open_orders: orders whose end has not been told yet.
+        order_lock: held while an order's state changes.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self, recorder: Recorder, instruments: Instruments) -> None:
+        Surroundings.__init__(self, recorder, instruments)
+        Machinery.__init__(self, recorder)
         self._markets: dict[tuple[str, str, str], Market] = {}
         self._ratios: dict[str, RejectRatio] = {}
-        self._monitors: WeakSet[EngineMonitor] = WeakSet()
+        self.order_lock: AbstractContextManager[object] = threading.RLock()
         self.open_orders: OpenOrders = OpenOrders(recorder, recorder.settings.trading.open_orders)
         self.performance: Performance = Performance(recorder)
-        self.risk: Risk = Risk(recorder)
 
     def use_clock(self, now: Callable[[], float] | None) -> None:
         """Let `now` (Unix seconds) be the market's present, against which a bar's delay is measured.
@@ -91,44 +67,6 @@ class Trading:
             market = self._markets.setdefault(key, Market(self, self._recorder, venue, symbol, timeframe))
         return market
 
-    def engine(
-        self,
-        *,
-        states: Sequence[str] = ("idle", "scanning", "signal_wait", "managing"),
-        initial: str = "idle",
-        transitions: Mapping[str, Sequence[str]] | None = None,
-    ) -> EngineMonitor:
-        """Watch the bot's state machine.
-
-        Args:
-            states: every state it can be in.
-            initial: the one it starts in.
-            transitions: from each state to which; every step is legal when left out.
-        """
-        monitor = EngineMonitor(self._recorder, states, initial, transitions)
-        self._monitors.add(monitor)
-        return monitor
-
-    def scanner(self, name: str) -> Scanner:
-        """Watch a scanner; `name` is one of few."""
-        return Scanner(self._recorder, text_of(name))
-
-    def strategy(self, name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """Decorate a strategy, sync or async, so that each call of it is a `Signal` of the current candle.
-
-        The function finds its signal with `ticktrace.trading.current_signal`. Outside a candle it simply runs.
-        """
-        name = text_of(name)
-
-        def stage(_args: Sequence[Any], _kwargs: Mapping[str, Any]) -> AbstractContextManager[object]:
-            candle = current_candle()
-            return nullcontext() if candle is None else candle.signal(name)
-
-        def decorate(function: Callable[P, R]) -> Callable[P, R]:
-            return staged(function, stage)
-
-        return decorate
-
     @contained(None)
     def order(self, order_id: str) -> Order | None:
         """The open order of that id, the venue's or the bot's own; None when there is none (any more)."""
@@ -142,6 +80,7 @@ class Trading:
         price: Number,
         quantity: Number,
         fee: Number | None = None,
+        fee_currency: str | None = None,
         at: Timestamp | None = None,
         complete: bool | None = None,
     ) -> None:
@@ -151,7 +90,9 @@ class Trading:
         """
         order = self._known(order_id)
         if order is not None:
-            order.filled(price=price, quantity=quantity, fee=fee, at=at, complete=complete)
+            order.filled(
+                price=price, quantity=quantity, fee=fee, fee_currency=fee_currency, at=at, complete=complete
+            )
 
     @contained(None)
     def order_rejected(self, order_id: str, reason: str, message: str = "") -> None:
@@ -184,10 +125,12 @@ class Trading:
         """In a forked child: the parent's orders are the parent's to follow, and its locks may be held for ever."""
         self.open_orders = OpenOrders(self._recorder, self._recorder.settings.trading.open_orders)
         self._ratios = {}
+        self._start_afresh()
+        self.performance.start_afresh()
+        self.order_lock = threading.RLock()
         for market in self._markets.values():
             market.reset_lock()
-        for monitor in self._monitors:
-            monitor.reset_lock()
+        self._restart_machinery()
 
     def reject_ratio(self, venue: str) -> RejectRatio:
         """The running share of rejected orders of a venue."""
