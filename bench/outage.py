@@ -6,6 +6,7 @@ takes its turn several times; the healthy collector is another process, as it wo
 
 from __future__ import annotations
 
+import logging
 import statistics
 import subprocess
 import sys
@@ -14,28 +15,39 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.interleaved import progress
 from ticktrace import setup_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.interleaved import Row
+    from bench.interleaved import Pace, Row
 
-__all__ = ["rows"]
+__all__ = ["collector", "outage"]
 
 ROOT = Path(__file__).parent.parent
 PERIOD = 1 / 400
 
+# Each ends when its standard input does; the healthy one forgets what it has received.
 COLLECTORS = {
-    "healthy": "with otlp_server('grpc') as server: print(server.endpoint, flush=True); input()",
-    "hung": "with hung_server('grpc') as endpoint: print(endpoint, flush=True); input()",
+    "healthy": """
+with otlp_server("grpc") as server:
+    print(server.endpoint, flush=True)
+    while not select.select([sys.stdin], [], [], 1.0)[0]:
+        server.requests.clear()
+""",
+    "hung": """
+with hung_server("grpc") as endpoint:
+    print(endpoint, flush=True)
+    sys.stdin.read()
+""",
 }
 
 
 @contextmanager
 def collector(how: str) -> Iterator[str]:
     """A collector in a process of its own, of the tests' make; yields where it is."""
-    program = f"from support.otlp_server import *\n{COLLECTORS[how]}"
+    program = f"import select, sys\nfrom support.otlp_server import *\n{COLLECTORS[how]}"
     with subprocess.Popen(  # noqa: S603  our own program
         [sys.executable, "-c", program],
         cwd=ROOT / "tests",
@@ -53,7 +65,9 @@ def collector(how: str) -> Iterator[str]:
 def _candles(count: int, **settings: Any) -> list[float]:
     """Seconds that each of `count` candles took."""
     took = []
-    with setup_telemetry("bench", mode="backtest", shutdown={"timeout": 1.0}, **settings) as telemetry:
+    with setup_telemetry(
+        "bench", engine="deferred", mode="backtest", shutdown={"timeout": 1.0}, set_global=False, **settings
+    ) as telemetry:
         market = telemetry.trading.market(venue="binance", symbol="BTC/USDT", timeframe="1m")
         due = time.perf_counter()
         for number in range(count):
@@ -69,15 +83,20 @@ def _candles(count: int, **settings: Any) -> list[float]:
     return took
 
 
-def rows(*, quick: bool) -> list[Row]:
-    """The rows of this benchmark: medians and 99th percentiles of candle times."""
-    rounds, count = (2, 800) if quick else (5, 4_000)
+def outage(pace: Pace) -> Iterator[Row]:
+    """Medians and 99th percentiles of candle times."""
+    rounds, count = (1, 400) if pace.quick else (3, 2_000)
+    if pace.rounds == 1:
+        count = 100
     everything = {"traces": ["otlp"], "metrics": ["otlp"]}
     silent = {"exporters": {"traces": ["memory"], "metrics": ["memory"]}}
+    # Said at the end of every run with a broken collector, as it should be.
+    logging.getLogger("ticktrace").setLevel(logging.CRITICAL)
     took: dict[str, list[float]] = {"no exporter": [], "healthy": [], "hung": [], "refused": []}
     with collector("healthy") as healthy, collector("hung") as hung:
         endpoints = {"healthy": healthy, "hung": hung, "refused": "http://127.0.0.1:1"}
-        for _ in range(rounds):
+        for number in range(rounds):
+            progress(f"outage, round {number + 1} of {rounds}")
             for how in took:
                 settings: dict[str, Any] = dict(silent)
                 if how in endpoints:
@@ -88,17 +107,12 @@ def rows(*, quick: bool) -> list[Row]:
                         "metrics": {"export_interval": 0.5},
                     }
                 took[how] += _candles(count, **settings)
-    measured = []
     for quantile, at in (("p50", 50), ("p99", 99)):
         values = {how: statistics.quantiles(found, n=100)[at - 1] for how, found in took.items()}
-        measured += [
-            {
-                "name": f"candle time {quantile}, collector {how}",
+        for how in ("healthy", "hung", "refused"):
+            others = [other for other in ("no exporter", "healthy") if other != how]
+            yield {
+                "name": f"outage.{how}.{quantile}",
                 "ours_ns": values[how] * 1e9,
-                "ratio": {
-                    other: values[how] / values[other] for other in ("no exporter", "healthy") if other != how
-                },
+                "ratio": {other: values[how] / values[other] for other in others},
             }
-            for how in ("healthy", "hung", "refused")
-        ]
-    return measured
