@@ -20,7 +20,13 @@ _PAGES = (
     "docs/index.md",
     "docs/getting-started.md",
     "docs/trading.md",
+    "docs/measure.md",
+    "docs/migration.md",
     "docs/operations.md",
+    "docs/performance.md",
+    "docs/providers.md",
+    "docs/errors.md",
+    "docs/custom-instruments.md",
 )
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
