@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ELSEWHERE = {"trading.strategy.win_rate", "trading.strategy.profit_loss"}  # the ledger's
 GROUPS = ("engine", "scanner", "strategy", "risk")
 ROWS = [row for row in CATALOG.values() if row.group in GROUPS and row.name not in ELSEWHERE]
-WHAT = {"symbol": "BTC/USDT", "strategy": "momentum", "venue": "binance"}
+WHAT: dict[str, Any] = {"symbol": "BTC/USDT", "strategy": "momentum", "venue": "binance"}
 
 
 def work(trading: Trading) -> None:

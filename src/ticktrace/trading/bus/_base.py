@@ -52,10 +52,12 @@ class QueueName:
         self.waits_for: list[QueueName] = []
 
 
-def would_wait_for_itself(own: QueueName | None, full: QueueName) -> bool:
-    """Whether a handler behind `own` that waited for room in `full` might wait for ever: for itself, in the end."""
-    if own is None:
-        return False
+def would_wait_for_itself(own: QueueName, full: QueueName) -> bool:
+    """Whether a handler behind `own` that waits for room in `full` might wait for ever: for itself, in the end.
+
+    Ask it after having noted the wait in `waits_for`: of two handlers that begin to wait for each other at once, the
+    second to note it then sees both.
+    """
     seen, ahead = set[int](), [full]
     while ahead:
         queue = ahead.pop()
@@ -130,7 +132,7 @@ class Bus(Generic[Q]):
         self._recorder = recorder
         self._meter = BusMeter(recorder, relation=relation, spans=spans)
         self._routes: Routes[Q] = Routes(self._meter.event)
-        self._making = threading.Lock()
+        self._making = threading.RLock()  # reentrant: what is logged under it may be published in turn
         self._queues: dict[str, Q] = {}
         self._busy: dict[object, tuple[str, int]] = {}
 

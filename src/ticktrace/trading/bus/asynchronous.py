@@ -77,13 +77,14 @@ class EventBus(Bus[_Queue]):
         Raises:
             RuntimeError: no loop is running.
         """
-        if self._loop is not None:
-            return
-        self._loop = asyncio.get_running_loop()
-        self._accepting, self._over, self._closing, self._idle = True, False, None, None
-        for queue in list(self._queues.values()):
-            queue.begin()
-            self._employ(queue)
+        with self._making:
+            if self._loop is not None:
+                return
+            self._loop = asyncio.get_running_loop()
+            self._accepting, self._over, self._closing, self._idle = True, False, None, None
+            for queue in self._queues.values():
+                queue.begin()
+                self._employ(queue)
 
     def _employ(self, queue: _Queue) -> None:
         if self._loop is None or not self._accepting or queue in self._tasks.values():
@@ -95,8 +96,9 @@ class EventBus(Bus[_Queue]):
     async def close(self, timeout: float = CLOSE_SECONDS) -> bool:  # noqa: ASYNC109  the bus ends in time, not its caller
         """Take no further events, have those that wait handled, and stop, all within `timeout` seconds.
 
-        What handlers publish while that lasts is handled, too. What has not been handled by then is dropped and counted; handlers that still work are cancelled and named in
-        the log. A function that blocks the loop cannot be cancelled. Called by a handler, it does this after it.
+        What handlers publish while that lasts is handled, too. What has not been handled by then is dropped and counted;
+        handlers that still work are cancelled and named in the log. A function that blocks the loop cannot be cancelled.
+        Called by a handler, it does this after it.
 
         Returns:
             True when every event was handled; False also when a handler called it, since that is not known yet.
@@ -159,7 +161,7 @@ class EventBus(Bus[_Queue]):
 
     def after_fork(self) -> None:
         """In a forked child: the parent's loop, and the events on it, are the parent's."""
-        self._making = threading.Lock()
+        self._making = threading.RLock()
         self._routes.reset_lock()
         self._busy, self._tasks, self._loop, self._closing = {}, {}, None, None
         self._pending, self._accepting, self._over = 0, True, False
@@ -213,18 +215,25 @@ class EventBus(Bus[_Queue]):
         taken = bool(posts)
         if not posts:
             self._unwanted(event, topic, label)
-        loop = self._loop
-        if loop is None or _running_loop() is loop:
+        if self._loop is not None and self._loop is _running_loop():
             taken = self._offer_all(posts) and taken
         elif posts:
-            try:
-                loop.call_soon_threadsafe(self._offer_all, posts)
-            except RuntimeError:  # the loop was closed without the bus
-                for queue, post in posts:
-                    self._dropped(post, queue, semconv.DropReason.CLOSED)
-                taken = False
+            taken = self._offer_from_outside(posts)
         self._meter.published(label, (self._meter.now() - began) * 1e-9)
         return taken
+
+    def _offer_from_outside(self, posts: list[tuple[_Queue, Post[_Queue]]]) -> bool:
+        with self._making:  # lest the bus starts meanwhile
+            loop = self._loop
+            if loop is None:
+                return self._offer_all(posts)
+        try:
+            loop.call_soon_threadsafe(self._offer_all, posts)
+        except RuntimeError:  # the loop was closed without the bus
+            for queue, post in posts:
+                self._dropped(post, queue, semconv.DropReason.CLOSED)
+            return False
+        return True
 
     def _offer_all(self, posts: list[tuple[_Queue, Post[_Queue]]]) -> bool:
         taken = True
@@ -236,19 +245,23 @@ class EventBus(Bus[_Queue]):
         if not (self.overflow == "wait" and queue.inner.full()):
             return self._offer(queue, post)
         own = self._own_queue()
-        if would_wait_for_itself(own, queue) or not (self._accepting or own):
-            return self._offer(queue, post)
-        if own is not None:
-            own.waits_for.append(queue)
+        if own is None:
+            return await self._put_waiting(queue, post) if self._accepting else self._offer(queue, post)
+        own.waits_for.append(queue)
+        try:
+            if would_wait_for_itself(own, queue):
+                return self._offer(queue, post)
+            return await self._put_waiting(queue, post)
+        finally:
+            own.waits_for.remove(queue)
+
+    async def _put_waiting(self, queue: _Queue, post: Post[_Queue]) -> bool:
         self._pending += 1
         try:
             await queue.inner.put(post)
         except BaseException:
             self._done()
             raise
-        finally:
-            if own is not None:
-                own.waits_for.remove(queue)
         return not self._over
 
     def _own_queue(self) -> _Queue | None:

@@ -121,8 +121,9 @@ class ThreadedEventBus(Bus[Mailbox]):
     def close(self, timeout: float = CLOSE_SECONDS) -> bool:
         """Take no further events, have those that wait handled, and stop, all within `timeout` seconds.
 
-        What handlers publish while that lasts is handled, too. What has not been handled by then is dropped and counted. Handlers that still work are named in the log; those
-        that are coroutines are cancelled, the others go on until they return, on threads that keep no process alive.
+        What handlers publish while that lasts is handled, too. What has not been handled by then is dropped and counted.
+        Handlers that still work are named in the log; those that are coroutines are cancelled, the others go on until
+        they return, on threads that keep no process alive.
         Called by a handler, it does this beside it.
 
         Returns:
@@ -174,7 +175,7 @@ class ThreadedEventBus(Bus[Mailbox]):
 
     def after_fork(self) -> None:
         """In a forked child: the parent's threads, and the events that wait for them, are the parent's."""
-        self._making, self._ending = threading.Lock(), threading.Lock()
+        self._making, self._ending = threading.RLock(), threading.Lock()
         self._routes.reset_lock()
         self._busy, self._workers = {}, []
         self._running, self._accepting = False, True
@@ -245,15 +246,13 @@ class ThreadedEventBus(Bus[Mailbox]):
     def _put_waiting(self, mailbox: Mailbox, post: Post[Mailbox], deadline: Deadline) -> bool:
         thread = threading.current_thread()
         own = thread.mailbox if isinstance(thread, _Worker) else None
-        if would_wait_for_itself(own, mailbox):
-            return False
-        if own is not None:
-            own.waits_for.append(mailbox)
-        try:
+        if own is None:
             return mailbox.put(post, deadline)
+        own.waits_for.append(mailbox)
+        try:
+            return not would_wait_for_itself(own, mailbox) and mailbox.put(post, deadline)
         finally:
-            if own is not None:
-                own.waits_for.remove(mailbox)
+            own.waits_for.remove(mailbox)
 
     # --- handling ------------------------------------------------------------------------------------------------------
 

@@ -82,6 +82,41 @@ def test_four_threads_publish_and_four_handle(telemetry: Telemetry, captured: Ca
     assert trace.get_current_span() is trace.INVALID_SPAN
 
 
+@pytest.mark.parametrize("overflow", ["wait", "drop_newest", "drop_oldest"])
+def test_every_event_is_handled_or_counted_as_dropped(
+    telemetry: Telemetry, captured: Captured, overflow: Any
+) -> None:
+    handled: Counter[int] = Counter()
+    lock = threading.Lock()
+    taken: list[bool] = []
+
+    def on_tick(tick: Tick) -> None:
+        with lock:
+            handled[int(tick.price)] += 1
+
+    def feed(number: int) -> None:
+        taken.extend(bus.publish(Tick("BTC", number * 500 + step)) for step in range(500))
+
+    bus = telemetry.trading.threaded_event_bus(capacity=4, workers=4, overflow=overflow)
+    bus.subscribe(Tick, on_tick)
+    bus.start()
+    threads = [threading.Thread(target=feed, args=(number,), daemon=True) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert bus.close(SECONDS)
+    dropped = captured.value("trading.event_bus.dropped")
+    assert set(handled.values()) == {1}
+    assert len(handled) + dropped == 2_000
+    assert captured.count("trading.event_bus.publish.duration") == 2_000
+    assert captured.count("trading.event_bus.queue.wait") == len(handled)
+    if overflow == "wait":
+        assert dropped == 0
+    if overflow != "drop_oldest":
+        assert sum(taken) == len(handled)
+
+
 def test_events_of_one_queue_keep_their_order(telemetry: Telemetry) -> None:
     seen: list[float] = []
     with telemetry.trading.threaded_event_bus() as bus:
