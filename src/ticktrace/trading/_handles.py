@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from ticktrace.engine import BoundCounter, BoundHistogram
     from ticktrace.trading._recorder import Recorder
+    from ticktrace.trading.strategies import Strategy
 
 __all__ = ["OrderHandles", "SignalHandles"]
 
@@ -24,9 +25,12 @@ class SignalHandles:
         labels: what they are bound to.
         generation: how long a signal took.
         decision: from the emission to the order or rejection.
+        strategy: who thinks; each of its signals is an evaluation.
+        evaluation: how long an evaluation took, by strategy, symbol and timeframe.
+        evaluations: how many there were.
     """
 
-    def __init__(self, recorder: Recorder, labels: Mapping[str, Any]) -> None:
+    def __init__(self, recorder: Recorder, labels: Mapping[str, Any], strategy: Strategy) -> None:
         self._recorder = recorder
         self._evaluated: dict[tuple[str, str], BoundCounter] = {}
         self._emitted: dict[str, tuple[BoundCounter, BoundHistogram]] = {}
@@ -34,6 +38,9 @@ class SignalHandles:
         self.labels: dict[str, Any] = dict(labels)
         self.generation: BoundHistogram = recorder.histogram("signal.generation.duration", self.labels)
         self.decision: BoundHistogram = recorder.histogram("decision.duration", self.labels)
+        self.strategy: Strategy = strategy
+        self.evaluation: BoundHistogram = recorder.histogram("strategy.evaluation.duration", self.labels)
+        self.evaluations: BoundCounter = recorder.counter("strategy.evaluations", self.labels)
 
     def evaluated(self, name: str, verdict: str) -> BoundCounter:
         """The counter of the evaluations of a filter with this verdict."""

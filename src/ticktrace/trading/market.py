@@ -136,7 +136,8 @@ class Market:
             named = self.recorder.words.strategies.label(strategy)
             handles = self._strategies.get(named)  # beyond the limit all share those of "other"
             if handles is None:
-                handles = SignalHandles(self.recorder, {**self.labels, semconv.STRATEGY_NAME: named})
+                labels = {**self.labels, semconv.STRATEGY_NAME: named}
+                handles = SignalHandles(self.recorder, labels, self.trading.strategy(named))
                 self._strategies[named] = handles
         return handles
 

@@ -287,11 +287,18 @@ class Signal(Stage):
             self._measure_rejection()
         if 0 < self._decided_at <= ended:
             self._measure_decision(observe)
-        if self.failed is None:
-            generation = self._handles.generation
-        else:
-            generation = self.recorder.histogram("signal.generation.duration", self.with_error(self.labels))
-        observe(generation, (ended - self.started) * 1e-9)
+        seconds = (ended - self.started) * 1e-9
+        handles = self._handles
+        generation, evaluation, evaluations = handles.generation, handles.evaluation, handles.evaluations
+        if self.failed is not None:
+            recorder, labels = self.recorder, self.with_error(self.labels)
+            generation = recorder.histogram("signal.generation.duration", labels)
+            evaluation = recorder.histogram("strategy.evaluation.duration", labels)
+            evaluations = recorder.counter("strategy.evaluations", labels)
+        observe(generation, seconds)
+        observe(evaluation, seconds)
+        evaluations.add(1)
+        handles.strategy.noticed()
 
     def happened(self) -> int:
         """Whether it failed, was rejected, or missed a threshold by little."""
@@ -322,8 +329,11 @@ class Signal(Stage):
         self._handles.evaluated(check.name, verdict.value).add(1)
 
     def _measure_emission(self, observe: Callable[[BoundHistogram, float], None]) -> None:
-        generated, confidence = self._handles.emitted(self._known_type())
+        handles = self._handles
+        generated, confidence = handles.emitted(self._known_type())
         generated.add(1)
+        if self.emitted:
+            handles.strategy.emitted()
         if self._confidence is not None:
             observe(confidence, self._confidence)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ticktrace.trading.candle import Candle
     from ticktrace.trading.signal import Signal
 
-__all__ = ["EvaluatedSignal", "Evaluation", "Strategies", "Strategy"]
+__all__ = ["Evaluation", "Strategies", "Strategy"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,8 +60,7 @@ class _Use:
         self.active: bool | None = None
 
     def evaluated(self, seconds: float, labels: Mapping[str, Any], failed: str | None) -> None:
-        if self.active is None:
-            self.show(active=True)
+        self.noticed()
         recorder = self._recorder
         if not recorder.enabled:
             return
@@ -70,10 +69,14 @@ class _Use:
                 labels = {**labels, semconv.ERROR_TYPE: recorder.words.errors.label(failed)}
             recorder.histogram("strategy.evaluation.duration", labels).record(seconds)
             recorder.counter("strategy.evaluations", labels).add(1)
-            if self._hour is None:
-                self.signaled(0)  # a strategy that has said nothing yet has the rate 0, not none
         except Exception as error:  # noqa: BLE001  the barrier
             report("strategy.evaluated", error)
+
+    def noticed(self) -> None:
+        if self.active is None:
+            self.show(active=True)
+        if self._hour is None:
+            self.signaled(0)  # a strategy that has said nothing yet has the rate 0, not none
 
     @contained(None)
     def signaled(self, signals: int) -> None:
@@ -138,37 +141,6 @@ class Evaluation:
         self.__exit__(kind, error, traceback)
 
 
-class EvaluatedSignal:
-    """A signal of a candle that counts as an evaluation of its strategy; made by `Strategy.signal`."""
-
-    __slots__ = ("_evaluation", "_signal")
-
-    def __init__(self, strategy: Strategy, candle: Candle) -> None:
-        market = candle.market
-        self._signal = candle.signal(strategy.name)
-        self._evaluation = strategy.evaluation(symbol=market.symbol, timeframe=market.timeframe)
-
-    def __enter__(self) -> Signal:
-        self._evaluation.__enter__()
-        return self._signal.__enter__()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._signal.__exit__(kind, error, traceback)
-        if self._signal.emitted:
-            self._evaluation.emit()
-        self._evaluation.__exit__(kind, error, traceback)
-
-    async def __aenter__(self) -> Signal:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, traceback)
-
-
 class Strategy:
     """One strategy; made by `Trading.strategy`. Thread-safe.
 
@@ -196,15 +168,15 @@ class Strategy:
             TypeError: it is a generator, whose body runs long after the call has returned.
         """
 
-        def stage(_args: Sequence[Any], _kwargs: Mapping[str, Any]) -> EvaluatedSignal | Evaluation:
+        def stage(_args: Sequence[Any], _kwargs: Mapping[str, Any]) -> Signal | Evaluation:
             candle = current_candle()
             return self.evaluation() if candle is None else self.signal(candle)
 
         return staged(function, stage)
 
-    def signal(self, candle: Candle) -> EvaluatedSignal:
-        """An evaluation of a candle: ``with strategy.signal(candle) as signal``, see `Candle.signal`."""
-        return EvaluatedSignal(self, candle)
+    def signal(self, candle: Candle) -> Signal:
+        """An evaluation of a candle: ``with strategy.signal(candle) as signal``, the same as `Candle.signal`."""
+        return candle.signal(self.name)
 
     def evaluation(self, *, symbol: str | None = None, timeframe: str | None = None) -> Evaluation:
         """An evaluation of whatever the strategy looks at, timed.
@@ -251,6 +223,10 @@ class Strategy:
         took = finite(seconds)
         if took is not None:
             self.tell(max(0.0, took), self._labels(symbol, timeframe), whole(signals), failed)
+
+    def noticed(self) -> None:
+        """It was evaluated, and whoever says so has measured that. See `tell`."""
+        self._use.noticed()
 
     def emitted(self, signals: int = 1) -> None:
         """The strategy gave so many signals just now; by the market's clock, where a replay has one."""
