@@ -77,6 +77,9 @@ class KeepSettings(Group):
     """Which traces the deferred engine keeps, once it is known how they went. The first rule that holds is the reason."""
 
     head: Bool = setting(default=True, description="Keep what the sampler wanted.")
+    head_per_second: Rate | None = setting(
+        None, "At most so many traces a second are kept only because the sampler wanted them. All when null."
+    )
     outcomes: Annotated[tuple[str, ...], choices(Outcome)] = setting(
         ("error", "rejection", "fill", "order", "near_miss"), "Keep traces in which one of these happened."
     )

@@ -65,6 +65,7 @@ def keep_rules(keep: KeepSettings) -> KeepRules:
         share_key=keep.share_key,
         share_per_minute=keep.share_per_minute,
         head=keep.head,
+        head_per_second=keep.head_per_second,
         max_per_second=keep.max_per_second,
     )
 
@@ -104,7 +105,8 @@ class DeferredEngine(SdkEngine):
             record_unsampled=True,
         )
         # Where the sampler wants every trace and is believed, there is nothing to explain.
-        explain = not (keep.head and provider.sampled_roots) or keep.max_per_second is not None
+        everything = keep.head and provider.sampled_roots and keep.head_per_second is None
+        explain = not everything or keep.max_per_second is not None
         self._judge = Judge(
             self._buffer,
             provider,

@@ -136,7 +136,10 @@ class Judge:
             if self._rules.share_key is not None:
                 root.settle()
                 share = root.raw_attributes.get(self._rules.share_key)
-        facts = TraceFacts(name.partition(" ")[0], seconds, happened, trace.head_sampled, share, matched)
+        continued = root is not None and root.raw_parent is not None
+        facts = TraceFacts(
+            name.partition(" ")[0], seconds, happened, trace.head_sampled, share, matched, continued
+        )
         return self._tail.judge(facts, time.monotonic())
 
     def _told(self, trace: Trace, kept: bool, spans: int) -> None:

@@ -29,9 +29,12 @@ Several readers
 - a reader that is added later, and asks for another kind of aggregation than the readers before it, gets it for
   series that are new;
 - sums of floats may differ from the SDK's in the last place, as their parts are added in another order: with more than
-  two readers, or readers that were added later; with several views that keep different attributes of one instrument;
-  where numbers of other classes, such as numpy's, come between floats. With several such views also the class of a
-  minimum or maximum may differ, where equal values of two classes were recorded.
+  two readers, or readers that were added later; where numbers of other classes, such as numpy's, come between floats.
+
+Several views that keep different attributes of one instrument
+- what counts in one stream together has waited apart, and its order is not known: sums of floats may differ in the last
+  place; the last value is that of the set which was drained last; and where the least or the greatest was recorded as
+  numbers of two classes, it may have either.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from ticktrace.engine.deferred.streams import ReaderStorage, Shape, shape_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from opentelemetry.sdk.metrics._internal._view_instrument_match import _ViewInstrumentMatch
     from opentelemetry.sdk.metrics._internal.instrument import _Synchronous
     from opentelemetry.sdk.metrics._internal.sdk_configuration import SdkConfiguration
     from opentelemetry.sdk.metrics.export import MetricReader
@@ -231,7 +232,11 @@ class SeriesRegistry:
                 self._buffered.append(series)
 
     def shape_for(self, instrument: _Synchronous) -> Shape:
-        """The shape of an instrument's streams for the readers there are, or what a plain reader would make of it."""
+        """The shape of an instrument's streams for the readers there are, or what a plain reader would make of it.
+
+        Readers for which a view or the instrument's advice is wrong get nothing, and that is reported; the SDK raises it
+        from the application's own call.
+        """
         storages = list(self.storages.values())
         if not storages:
             kind: Any = type(instrument)
@@ -242,7 +247,13 @@ class SeriesRegistry:
                 self._config, temporality, aggregation, inside=inside, before=_nothing, after=_nothing
             )
             storages = [plain]
-        return shape_of(match for storage in storages for match in storage.matches(instrument))
+        found: list[_ViewInstrumentMatch] = []
+        for storage in storages:
+            try:
+                found.extend(storage.matches(instrument))
+            except Exception as error:  # noqa: BLE001  see above
+                report(f"metrics.streams of {instrument.name}", error)
+        return shape_of(found)
 
     # -- accounts
 
@@ -296,19 +307,16 @@ class _Maker:
         self._registry = registry
         self._instrument = instrument
         self._low = NOT_NEGATIVE if isinstance(instrument, _NOT_NEGATIVE) else ANY_SIGN
-        self._shape: Shape | None = None
+        self._shape: tuple[object, Shape] | None = None
 
     def _shape_now(self) -> Shape:
-        try:
-            return self._registry.shape_for(self._instrument)
-        except Exception as error:  # noqa: BLE001  the SDK raises this from the application's own call
-            report(f"metrics.streams of {self._instrument.name}", error)
-            return Shape(frozenset(), frozenset())
+        readers = self._registry.storages  # another dict whenever they change
+        if self._shape is None or self._shape[0] is not readers:
+            self._shape = readers, self._registry.shape_for(self._instrument)
+        return self._shape[1]
 
     def keys(self) -> frozenset[str] | None:
-        if self._shape is None:
-            self._shape = self._shape_now()
-        return self._shape.keys
+        return self._shape_now().keys
 
     def make(self, attributes: Mapping[str, Any], overflow: bool) -> Series:
         kinds = self._shape_now().kinds

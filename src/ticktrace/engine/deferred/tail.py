@@ -58,6 +58,8 @@ class KeepRules:
         share_key: the attribute of the root by which rare ones get their share, or None.
         share_per_minute: so many traces a minute are kept for each value of that key.
         head: whether what the sampler wanted is kept.
+        head_per_second: at most so many a second are kept for nothing but that; None for all. Not for a trace that began
+            elsewhere: the others have kept their part.
         max_per_second: at most so many a second are kept overall; None for no limit.
     """
 
@@ -68,6 +70,7 @@ class KeepRules:
     share_key: str | None = None
     share_per_minute: float = 1.0
     head: bool = True
+    head_per_second: float | None = None
     max_per_second: float | None = None
 
     def match(self, attributes: Mapping[str, Any]) -> bool:
@@ -95,6 +98,7 @@ class TraceFacts(NamedTuple):
     head_sampled: bool
     share: AttributeValue | None = None
     matched: bool = False
+    continued: bool = False
 
 
 class RunningQuantile:
@@ -167,6 +171,8 @@ class Tail:
         self._quantiles: dict[str, RunningQuantile] = {}
         self._shares: dict[str, _Bucket] = {}
         self._budget = None if rules.max_per_second is None else _Bucket(rules.max_per_second, now)
+        limited = rules.head_per_second
+        self._heads = None if limited is None else _Bucket(limited, now)
         self._lock = threading.Lock()
 
     def judge(self, facts: TraceFacts, now: float) -> KeepReason | DiscardReason:
@@ -179,6 +185,13 @@ class Tail:
         with self._lock:
             reason = self._reason(facts, now)
             if reason is None:
+                return DiscardReason.BORING
+            if (
+                reason is KeepReason.HEAD
+                and self._heads is not None
+                and not facts.continued
+                and not self._heads.take(now)
+            ):
                 return DiscardReason.BORING
             if self._budget is not None and not self._budget.take(now):
                 return DiscardReason.BUDGET

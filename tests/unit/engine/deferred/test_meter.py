@@ -327,6 +327,28 @@ def test_a_reader_with_wrong_boundaries_does_not_take_anything_from_the_others()
     assert internal_errors() > errors
 
 
+@pytest.mark.parametrize("wrong_first", [True, False])
+def test_wrong_boundaries_of_one_reader_from_the_start_do_not_hurt_the_other(wrong_first: bool) -> None:
+    wrong: Any = ExplicitBucketHistogramAggregation([2, 1])
+    readers = [InMemoryMetricReader({}, {sdk.Histogram: wrong}), InMemoryMetricReader()]
+    measured = Measured(readers if wrong_first else readers[::-1])
+    measured.meter.create_histogram("t").record(1, A)
+    assert measured.point("t", int(wrong_first)).count == 1
+    assert measured.points("t", int(not wrong_first)) == []
+
+
+def test_a_reader_that_wants_what_another_drops_gets_it_with_its_attributes() -> None:
+    dropping: Any = {sdk.Counter: DropAggregation()}
+    measured = Measured([InMemoryMetricReader({}, dropping)])
+    counter = measured.meter.create_counter("c")
+    counter.add(1, A)
+    measured.readers.append(InMemoryMetricReader())
+    measured.provider.add_metric_reader(measured.readers[1])
+    counter.add(1, B)
+    assert measured.values("c", 1) == {tuple(sorted(B.items())): 1}
+    assert measured.points("c", 0) == []
+
+
 def test_each_reader_has_its_own_temporality() -> None:
     measured = Measured([InMemoryMetricReader(), delta_reader()])
     counter, timer = measured.meter.create_counter("c"), measured.meter.create_histogram("t")

@@ -120,3 +120,17 @@ def test_no_more_than_the_budget_in_any_time() -> None:
     kept = [tail.judge(facts(head=True), step / 100) for step in range(1_000)]
     assert kept.count(KeepReason.HEAD) == pytest.approx(110, abs=1)
     assert kept.count(DiscardReason.BUDGET) == 1_000 - kept.count(KeepReason.HEAD)
+
+
+def test_what_only_the_sampler_wanted_has_a_budget_of_its_own() -> None:
+    tail = Tail(KeepRules(slower_than_p99=False, head_per_second=2), 0)
+    plain, order = facts(head=True), facts(head=True, happened=Happened.ORDER)
+    assert [tail.judge(plain, 0) for _ in range(3)] == [KeepReason.HEAD] * 2 + [DiscardReason.BORING]
+    assert tail.judge(order, 0) is KeepReason.ORDER
+    assert tail.judge(plain, 1) is KeepReason.HEAD
+
+
+def test_a_trace_that_began_elsewhere_is_kept_whole() -> None:
+    tail = Tail(KeepRules(slower_than_p99=False, head_per_second=1), 0)
+    continued = facts(head=True)._replace(continued=True)
+    assert [tail.judge(continued, 0) for _ in range(5)] == [KeepReason.HEAD] * 5
