@@ -146,9 +146,19 @@ def _watch(engine: DeferredEngine, instruments: Instruments) -> None:
             counter = verdicts[reason, kept] = instruments.counter(name, {key: reason})
         counter.add(spans)
 
+    # Bound beforehand: it may be the trading thread that tells of them, in the middle of recording something.
+    lost = {
+        reason: instruments.counter(
+            "ticktrace.dropped",
+            {semconv.TELEMETRY_BUFFER_NAME: "measurements", semconv.TELEMETRY_DROP_REASON: reason},
+        )
+        for reason in ("invalid", "buffer_full")
+    }
+
     def measurements_dropped(reason: str, count: int) -> None:
-        labels = {semconv.TELEMETRY_BUFFER_NAME: "measurements", semconv.TELEMETRY_DROP_REASON: reason}
-        instruments.counter("ticktrace.dropped", labels).add(count)
+        counter = lost.get(reason)
+        if counter is not None:
+            counter.add(count)
 
     engine.on_dropped = dropped
     engine.on_measurements_dropped = measurements_dropped

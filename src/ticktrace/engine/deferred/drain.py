@@ -12,6 +12,8 @@ import os
 import threading
 import time
 import weakref
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ticktrace.engine.attendant import Deadline
@@ -80,7 +82,8 @@ class Drain:
 
     def _begin_afresh(self) -> None:
         """As at the beginning; also in a forked child, where neither locks nor iterators can be trusted any more."""
-        self._woken = threading.Event()
+        # Not an Event: its lock is not reentrant, and a signal handler that interrupts `wake` may end a span itself.
+        self._woken: SimpleQueue[None] = SimpleQueue()
         self._lock = threading.RLock()  # reentrant: a signal handler may end a span
         # One pass at a time: who drains now must find nothing half done by another. Reentrant, because a span processor
         # may flush, or end spans, while it is handed some.
@@ -102,7 +105,8 @@ class Drain:
 
     def wake(self) -> None:
         """Let the thread drain soon. Cheap, never blocks, never raises."""
-        self._woken.set()
+        if self._woken.empty():
+            self._woken.put(None)
         if self._thread is None and self._wanted and not self._ended:  # in a forked child
             try:
                 self.start()
@@ -167,7 +171,7 @@ class Drain:
     def stop(self, seconds: float) -> bool:
         """End the thread; True when it has ended within `seconds`. What is left is the caller's to drain."""
         self._ended = True
-        self._woken.set()
+        self._woken.put(None)
         thread = self._thread
         if thread is None or thread is threading.current_thread():
             return True
@@ -176,8 +180,8 @@ class Drain:
 
     def _run(self) -> None:
         while not self._ended:
-            self._woken.wait(self._period)
-            self._woken.clear()
+            with suppress(Empty):
+                self._woken.get(timeout=self._period)
             with self._pass:
                 self._pass_over(self._sources, lambda: self._ended, pause=True)
 

@@ -258,4 +258,7 @@ class DeferredEngine(SdkEngine):
         if not drained:
             self._buffer.sweep(everything=True)
             self._judge.abandon("shutdown")
-        return super().shutdown(deadline.remaining()) and drained and not self._lost_spans
+        good = super().shutdown(deadline.remaining())
+        if isinstance(self.meter_provider, DeferredMeterProvider):
+            self.meter_provider.close()  # else what libraries go on recording would wait for ever
+        return good and drained and not self._lost_spans

@@ -225,6 +225,10 @@ class DeferredMeterProvider(MeterProvider):
         finally:
             self._registry.close()
 
+    def close(self) -> None:
+        """Record nowhere from now on, for readers that were shut down by whoever made them."""
+        self._registry.close()
+
     def steps(self) -> Iterator[None]:
         """Drain what waits, in pieces of some 50 µs; a source of the drain. Never raises."""
         return self._registry.steps()
