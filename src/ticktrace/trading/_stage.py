@@ -48,7 +48,7 @@ __all__ = ["SpanEnd", "SpanStart", "Stage", "StageEvent", "current_stage"]
 
 StageEvent = StampEvent
 
-new_context = StageContext.__new__
+_new_context = StageContext.__new__
 
 
 def current_stage() -> object | None:
@@ -213,7 +213,7 @@ class Stage:
                     outer = given
                 self.parent = outer.get(SPAN_KEY)
             self.stamps = stamps
-            self.context = inside = new_context(StageContext)
+            self.context = inside = _new_context(StageContext)
             inside.stage = self
             inside.outer = outer
             self.token = attach(inside)

@@ -12,6 +12,7 @@ from ticktrace.trading._time import Timestamp, iso_utc, usable_seconds
 from ticktrace.trading.signal import Signal
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable
 
     from opentelemetry.context import Context
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Candle"]
 
 
-new = object.__new__
+_new = object.__new__
 
 _ELSEWHERE = object()  # stands above a candle that was given a context, so that it is asked for its parent
 
@@ -51,6 +52,7 @@ class Candle(Stage):
     _step: int = 0
     _times: tuple[float | None, float | None] | None = None
 
+    queue: deque[Any] | None
     recorder: Recorder
     market: Market
     open_time: Timestamp | None
@@ -81,7 +83,7 @@ class Candle(Stage):
 
     def signal(self, strategy: str) -> Signal:
         """A stage in which `strategy` looks at this candle; see `Signal`."""
-        signal = new(Signal)  # as in `Market.candle`
+        signal = _new(Signal)  # as in `Market.candle`
         signal.recorder = self.recorder
         signal.candle = signal.above = self
         signal.queue = None

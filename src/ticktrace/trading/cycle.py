@@ -35,6 +35,9 @@ class Cycle(Stage):
         budget: seconds it may take, or None.
     """
 
+    started: int
+    ended: int
+
     def __init__(
         self, engine: EngineMonitor, recorder: Recorder, *, budget: float | None, traced: bool
     ) -> None:

@@ -30,7 +30,7 @@ __all__ = ["Market"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-new = object.__new__
+_new = object.__new__
 
 # Only bars whose blocks never end could pile up; then the oldest are forgotten, and their gaps with them.
 _MOST_ARRIVALS = 1_000
@@ -158,7 +158,7 @@ class Market:
         recorder = self.recorder
         if context is not None or recorder.market_now is not WALL:
             return Candle(self, open_time, close_time, context)
-        candle = new(Candle)  # field by field: a call of the class would cost as much again
+        candle = _new(Candle)  # field by field: a call of the class would cost as much again
         candle.recorder = recorder
         candle.market = self
         candle.above = None

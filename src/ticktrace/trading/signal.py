@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Signal"]
 
-new = object.__new__
+_new = object.__new__
 
 # The check before it, and the fields of a `Check`: one object where a list of them would be three.
 _Noted = tuple[Any, int, str, Number, Number, str, float | None, bool]
@@ -203,7 +203,7 @@ class Signal(Stage):
         """
         if self.emitted_at:
             self.decided()
-        order = new(Order)  # as in `Market.candle`
+        order = _new(Order)  # as in `Market.candle`
         order.recorder = self.recorder
         order.signal = order.above = self
         order.queue = None

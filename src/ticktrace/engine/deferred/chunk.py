@@ -52,7 +52,7 @@ class Chunk:
     __slots__ = ("_counts", "array", "largest", "smallest", "values")
 
     def __init__(self, values: list[Any], doubles: NDArray[np.float64] | None) -> None:
-        self.values = values
+        self.values: list[Any] = values
         self.array: NDArray[np.float64] | None = doubles
         if doubles is None:
             self.smallest: Any = min(values)

@@ -52,7 +52,7 @@ class SpanContext(InnerContext):
     span: Span
 
 
-new_context = SpanContext.__new__
+_new_context = SpanContext.__new__
 
 
 class CurrentSpan:
@@ -88,7 +88,7 @@ class CurrentSpan:
                 options.set_status_on_exception,
             )
         self._span = span
-        inside = new_context(SpanContext)
+        inside = _new_context(SpanContext)
         inside.span = span
         inside.outer = current.outer if current.__class__ is SpanContext else current
         self._token = attach(inside)
@@ -139,12 +139,12 @@ class CurrentSpan:
         return in_span
 
 
-new_block = object.__new__
+_new_block = object.__new__
 
 
 def block(tracer: DeferredTracer, name: str, attributes: Attributes, options: Options | None) -> CurrentSpan:
     """A block; made field by field, because a call of the class would cost as much again."""
-    made = new_block(CurrentSpan)
+    made = _new_block(CurrentSpan)
     made._tracer = tracer  # noqa: SLF001  this is its constructor
     made._name = name  # noqa: SLF001
     made._attributes = attributes  # noqa: SLF001

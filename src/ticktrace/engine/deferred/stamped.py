@@ -25,8 +25,12 @@ from ticktrace.engine.stamp import Happened
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from opentelemetry.sdk.util import BoundedList
+    from opentelemetry.trace import Link
+
     from ticktrace.engine.binding import BoundHistogram
     from ticktrace.engine.deferred.provider import DeferredTracerProvider
+    from ticktrace.engine.deferred.span_attributes import Owned
     from ticktrace.engine.deferred.tracer import DeferredTracer
     from ticktrace.engine.stamp import Stamp
 
@@ -54,6 +58,11 @@ class StampedSpan(LightSpan):
     """
 
     stamps: ClassVar[StampQueue]
+
+    raw_attributes: Owned
+    raw_links: list[Link | tuple[Span, Owned]] | BoundedList[Any] | None
+    raw_name: str
+    raw_status: Status
 
     stamped: ClassVar[bool] = True
     happened: int = Happened.NOTHING

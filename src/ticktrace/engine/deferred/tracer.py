@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["DeferredTracer", "children_follow", "roots_are_sampled"]
 
 
-new = object.__new__
+_new = object.__new__
 
 
 def _is(sampler: object, decision: Decision) -> bool:
@@ -199,13 +199,13 @@ class DeferredTracer(Tracer):
                     now = buffer.now()
                     at = buffer.wall()
                     # Both made field by field: calls of the classes would cost as much again.
-                    trace = new(Trace)
+                    trace = _new(Trace)
                     trace.buffer = buffer
                     trace.created = now
                     trace.offset = at - now
                     trace.flags = provider.sampled_flags
                     trace.spans = []
-                    trace.root = span = new(LightSpan)
+                    trace.root = span = _new(LightSpan)
                     span.tracer = self
                     span.trace = trace
                     span.raw_name = name
@@ -219,7 +219,7 @@ class DeferredTracer(Tracer):
                     and trace.buffer is buffer
                     and (trace.head_sampled or self._unsampled_too)
                 ):
-                    span = new(LightSpan)
+                    span = _new(LightSpan)
                     span.tracer = self
                     span.trace = trace
                     span.raw_name = name
