@@ -30,7 +30,7 @@ def run(request: pytest.FixtureRequest) -> Run:
     if request.param == "asyncio":
         return asyncio.run
     try:
-        import uvloop  # type: ignore[import-not-found]  # noqa: PLC0415  an optional part
+        import uvloop  # noqa: PLC0415  an optional part
     except ImportError:
         message = "uvloop is not installed; pip install uvloop"
         if os.environ.get("CI") == "true":

@@ -15,6 +15,7 @@ from opentelemetry.trace import SpanKind
 from ticktrace import semconv
 from ticktrace.engine import SpanStart, contained, report, text_of
 from ticktrace.trading._block import Block
+from ticktrace.trading._transactions import Transactions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,9 +124,9 @@ class Database:
     def watch(self, engine: Any) -> Callable[[], None]:
         """Record all operations and the connection pool of an engine of SQLAlchemy, 2.0 or later.
 
-        Beside the duration of operations: ``db.client.connection.count`` by state, ``.max``, ``.pending_requests``,
-        ``.timeouts``, ``.create_time``, ``.wait_time`` and ``.use_time``. No spans: those are the work of
-        ``opentelemetry-instrumentation-sqlalchemy``.
+        Beside the duration of operations, among which ``COMMIT`` and ``ROLLBACK`` are the ends of transactions:
+        ``db.client.connection.count`` by state, ``.max``, ``.pending_requests``, ``.timeouts``, ``.create_time``,
+        ``.wait_time`` and ``.use_time``. No spans: those are the work of ``opentelemetry-instrumentation-sqlalchemy``.
 
         Args:
             engine: a plain or an asynchronous one.
@@ -139,12 +140,14 @@ class Database:
         for name, listener in watch.listeners.items():
             sqlalchemy.event.listen(watch.engine, name, listener)
         watch.watch_pool()
+        watch.transactions.watch()
 
         def undo() -> None:
             for name, listener in watch.listeners.items():
                 if sqlalchemy.event.contains(watch.engine, name, listener):
                     sqlalchemy.event.remove(watch.engine, name, listener)
             watch.leave_pool()
+            watch.transactions.leave()
 
         return undo
 
@@ -193,6 +196,7 @@ class _EngineWatch:
 
     Attributes:
         engine: the engine.
+        transactions: stands before their ends.
         listeners: by event.
     """
 
@@ -206,6 +210,7 @@ class _EngineWatch:
         self._most = database.pool_counter("max")
         self._pending = database.pool_counter("pending_requests")
         self._watched: tuple[Any, int] | None = None
+        self.transactions: Transactions = Transactions(engine.dialect, database.took, now)
         self.listeners: dict[str, Callable[..., None]] = {
             "before_cursor_execute": self._before,
             "after_cursor_execute": self._after,
@@ -217,6 +222,7 @@ class _EngineWatch:
             "close": self._closed,
             "detach": self._closed,
             "engine_disposed": self._disposed,
+            **self.transactions.listeners,
         }
 
     @contained(None)

@@ -146,7 +146,9 @@ class Sentiment:
         """
         self.recorder.counter("sentiment.divergences", self.labels(source, symbol)).add(1)
         attributes = {semconv.PROVIDER_NAME: text_of(source), semconv.SENTIMENT_AGAINST: text_of(against)}
-        (get_current_span() if span is None else span).add_event(semconv.EVENT_SENTIMENT_DIVERGED, attributes)
+        told = get_current_span() if span is None else span
+        if told.is_recording():
+            told.add_event(semconv.EVENT_SENTIMENT_DIVERGED, attributes)
 
     def labels(self, source: str, symbol: str | None) -> dict[str, Any]:
         """The labels of a source's instruments."""

@@ -1,4 +1,4 @@
-"""What is generated from the catalog is checked in fresh, and its generators notice when it is not."""
+"""What is generated from catalog and settings is checked in fresh, and its generators notice when it is not."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ticktrace.catalog import CATALOG
 ROOT = Path(__file__).parents[3]
 GENERATED = {
     "alias_rules.py": "monitoring/prometheus/rules/aliases.yml",
+    "configuration_reference.py": "docs/reference/configuration.md",
     "instruments_reference.py": "docs/reference/instruments.md",
 }
 

@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 from opentelemetry.trace import SpanKind
 from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool, StaticPool
 
@@ -54,6 +54,13 @@ def states(captured: Captured) -> dict[str, float]:
         point.attributes["db.client.connection.state"]: point.value
         for point in captured.points(COUNT)
         if point.attributes["db.client.connection.pool.name"] == "main"
+    }
+
+
+def operations(captured: Captured) -> dict[tuple[str, str | None], int]:
+    return {
+        (point.attributes["db.operation.name"], point.attributes.get("error.type")): point.count
+        for point in captured.points(DURATION)
     }
 
 
@@ -101,13 +108,56 @@ def test_operations_are_timed_by_their_first_word(
         connection.execute(text("-- why\n /* and how */ INSERT INTO t VALUES (1)"))
         with pytest.raises(OperationalError):
             connection.execute(text("SELECT * FROM nowhere"))
-    operations = {
-        (point.attributes["db.operation.name"], point.attributes.get("error.type")): point.count
-        for point in captured.points(DURATION)
+    assert operations(captured) == {
+        ("CREATE", None): 1,
+        ("INSERT", None): 1,
+        ("SELECT", "OperationalError"): 1,
+        ("COMMIT", None): 1,
     }
-    assert operations == {("CREATE", None): 1, ("INSERT", None): 1, ("SELECT", "OperationalError"): 1}
     (point, *_) = captured.points(DURATION)
     assert (point.attributes["db.system.name"], point.attributes["db.namespace"]) == ("sqlite", "bot.db")
+
+
+def test_transactions_are_counted_by_how_they_end(
+    telemetry: Telemetry, captured: Captured, engine_of: Callable[..., Engine]
+) -> None:
+    engine = engine_of()
+    telemetry.trading.watch_engine(engine)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE t (x int)"))
+    for _ in range(3):
+        with engine.begin():
+            pass
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))  # begins a transaction, which nobody commits
+    with pytest.raises(KeyError), engine.begin():
+        raise KeyError
+    engine.connect().close()  # begins none; what the pool does with the connection is its affair
+    engine.raw_connection().close()
+    assert operations(captured) == {
+        ("CREATE", None): 1,
+        ("SELECT", None): 1,
+        ("COMMIT", None): 4,
+        ("ROLLBACK", None): 2,
+    }
+
+
+def test_a_commit_that_fails_says_how(
+    telemetry: Telemetry, captured: Captured, engine_of: Callable[..., Engine]
+) -> None:
+    engine = engine_of()
+    telemetry.trading.watch_engine(engine)
+    with engine.begin() as connection:
+        connection.execute(
+            text("CREATE TABLE t (x int PRIMARY KEY, y REFERENCES t DEFERRABLE INITIALLY DEFERRED)")
+        )
+    with engine.connect() as connection:
+        connection.execute(text("PRAGMA foreign_keys = ON"))
+        connection.commit()
+        connection.execute(text("INSERT INTO t VALUES (1, 2)"))
+        with pytest.raises(IntegrityError):
+            connection.commit()
+    assert operations(captured)["COMMIT", "IntegrityError"] == 1
 
 
 def test_the_pool_tells_who_is_idle_and_who_is_used(
@@ -191,6 +241,7 @@ def test_watching_ends_where_it_is_ended(
         connection.execute(text("SELECT 1"))
     assert captured.points(DURATION) == []
     assert "connect" not in vars(engine.pool)
+    assert not {"do_commit", "do_rollback"} & vars(engine.dialect).keys()
     assert not event.contains(engine, "checkout", print)
 
 

@@ -9,6 +9,7 @@ from opentelemetry.trace import get_current_span
 from ticktrace import semconv
 from ticktrace.engine import contained, report, text_of
 from ticktrace.trading._share import Share
+from ticktrace.trading._tell import tell
 from ticktrace.trading._time import usable_seconds
 from ticktrace.trading.checks import finite
 from ticktrace.trading.providers._call import ProviderCall
@@ -195,10 +196,7 @@ class Provider:
         waited = self._held_back(seconds, operation)
         if waited is None:
             return
-        get_current_span().add_event(
-            semconv.EVENT_PROVIDER_WAITED,
-            {semconv.PROVIDER_NAME: self.name, semconv.ELAPSED: waited},
-        )
+        tell(semconv.EVENT_PROVIDER_WAITED, {semconv.PROVIDER_NAME: self.name, semconv.ELAPSED: waited})
 
     @contained(None)
     def rate_limit_used(self, ratio: float) -> None:
@@ -244,7 +242,8 @@ class Provider:
         if (seconds := finite(wait)) is not None:
             attributes[semconv.ELAPSED] = seconds
         self.recorder.counter("provider.api.retries", labels).add(1)
-        told.add_event(semconv.EVENT_PROVIDER_RETRIED, attributes)
+        if told.is_recording():  # behind a queue the current span may be over
+            told.add_event(semconv.EVENT_PROVIDER_RETRIED, attributes)
 
     # What it knows.
 
@@ -284,7 +283,8 @@ class Provider:
         if retry_after is not None:
             self._leave_until = self.recorder.now() + round(min(retry_after, 1e9) * 1e9)
             attributes[semconv.PROVIDER_RETRY_AFTER] = retry_after
-        span.add_event(semconv.EVENT_PROVIDER_RATE_LIMITED, attributes)
+        if span.is_recording():
+            span.add_event(semconv.EVENT_PROVIDER_RATE_LIMITED, attributes)
 
     def look_for_time(self, result: object, operation: str, *, guess: bool) -> None:
         """Find the time of the newest data in an answer: as the application says, or, for a known client, by its shape."""

@@ -295,6 +295,25 @@ def test_a_month_ends_at_midnight_of_the_first() -> None:
     assert [(each.day, each.profit_loss) for each in report.months] == [(date(2024, 1, 1), 7)]
 
 
+def test_days_and_months_tell_how_many_trades_they_closed() -> None:
+    """So a week's are the sum of seven days'."""
+    books = ledger(zone="UTC")
+    for month, day, trades in ((1, 30, 2), (1, 31, 1), (2, 1, 3), (2, 2, 0)):
+        for hour in range(trades):
+            for side in ("buy", "sell"):
+                books.fill(
+                    symbol="BTC",
+                    side=side,
+                    price=1,
+                    quantity=1,
+                    at=moment("UTC", 2024, month, day, 9 + hour, 0),
+                )
+        books.mark("BTC", 1, moment("UTC", 2024, month, day, 20, 0))
+    report = books.report(moment("UTC", 2024, 2, 3, 1, 0))
+    assert [(day.day.day, day.trades) for day in report.days] == [(30, 2), (31, 1), (1, 3)]
+    assert [(month.day, month.trades) for month in report.months] == [(date(2024, 1, 1), 3)]
+
+
 def test_a_day_goes_on_at_midnight_sharp_when_an_hour_is_over() -> None:
     books = holding(period="1h")  # at 22:13:20
     midnight = AT - AT % 86_400 + 86_400
