@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import threading
 import weakref
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ticktrace.catalog import CATALOG, InstrumentSpec, Kind
-from ticktrace.engine.barrier import attempt
+from ticktrace.engine.barrier import attempt, text_of, warn_once
 from ticktrace.errors import CatalogError
 from ticktrace.semconv import SCHEMA_URL
 
@@ -109,6 +108,24 @@ _METHOD = {
 }
 
 
+def _contained(record: Callable[..., None], name: str, attributes: dict[str, Any]) -> Callable[[float], None]:
+    """Record with these attributes. The SDK raises for what is no number, which must not end the bot."""
+
+    def contained_record(value: float) -> None:
+        try:
+            record(value, attributes)
+        except Exception as error:  # noqa: BLE001  a value may be anything
+            warn_once(
+                f"invalid.{name}",
+                "ticktrace: %s was left out of %s: %s",
+                text_of(value),
+                name,
+                text_of(error),
+            )
+
+    return contained_record
+
+
 def _point(handle: _Handle, instrument: _Instrument, spec: InstrumentSpec) -> None:
     """Let `handle` record on `instrument` by the cheapest call there is.
 
@@ -117,7 +134,7 @@ def _point(handle: _Handle, instrument: _Instrument, spec: InstrumentSpec) -> No
     method = _METHOD[spec.recorded_as]
     bind = getattr(instrument, "bind", None)
     if bind is None:
-        handle._point_at(partial(getattr(instrument, method), attributes=handle.attributes))  # noqa: SLF001  one mechanism
+        handle._point_at(_contained(getattr(instrument, method), spec.name, handle.attributes))  # noqa: SLF001  one mechanism
         return
     bound = bind(handle.attributes)
     handle._point_at(getattr(bound, method))  # noqa: SLF001  see above

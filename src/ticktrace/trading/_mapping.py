@@ -8,6 +8,8 @@ from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import ItemsView, ValuesView
+
     from ticktrace.trading.cache import Cache
 
 __all__ = ["ObservedMapping"]
@@ -68,6 +70,14 @@ class ObservedMapping(MutableMapping[Any, Any]):
 
     def __len__(self) -> int:
         return len(self._inner)
+
+    def items(self) -> ItemsView[Any, Any]:
+        """Its items; to go through them is no lookup."""
+        return self._inner.items()
+
+    def values(self) -> ValuesView[Any]:
+        """Its values; to go through them is no lookup."""
+        return self._inner.values()
 
     def __copy__(self) -> ObservedMapping:
         return ObservedMapping(self._cache, copy.copy(self._inner))

@@ -250,7 +250,13 @@ class Failures:
 
 
 def _known(severity: str) -> str:
+    level: object = severity
+    if isinstance(level, int) and not isinstance(level, bool):  # one of logging's
+        return next(
+            word for word in reversed(_SEVERITIES) if level >= _SEVERITIES[word][1] or word == "debug"
+        )
     word = text_of(severity).strip().lower()
+    word = {"fatal": "critical", "warn": "warning"}.get(word, word)
     if word in _SEVERITIES:
         return word
     warn_once(

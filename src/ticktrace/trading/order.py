@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
 from ticktrace import semconv
-from ticktrace.engine import Happened, contained, text_of
+from ticktrace.engine import Happened, contained, text_of, warn_once
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
 from ticktrace.trading._words import known
 from ticktrace.trading.checks import Number, attribute_number, exact, finite
@@ -152,6 +152,9 @@ class Order(Stage):
                     self._open_orders.add(self.order_id, self)
             if self.ended:
                 self._measure_acknowledgement(_record)
+        if self.order_id is not None:
+            for fill in self._open_orders.claim(self.order_id):
+                self.filled(**fill)
 
     @contained(None)
     def filled(
@@ -163,8 +166,11 @@ class Order(Stage):
         fee_currency: str | None = None,
         at: Timestamp | None = None,
         complete: bool | None = None,
+        fill_id: str | None = None,
     ) -> None:
         """A fill: all of the order or a part of it.
+
+        A quantity that is none, or not above 0, changes nothing, and is said.
 
         Args:
             price: what was paid or received for a unit.
@@ -173,18 +179,27 @@ class Order(Stage):
             fee_currency: in which currency; the account's when left out. Only the ledger asks.
             at: when it happened on the venue.
             complete: whether nothing more will come; when left out, whether the ordered quantity is reached.
+            fill_id: the venue's id of the fill; the books leave out one that was told before.
         """
-        # Books are kept while telemetry is off, too: they must not have holes.
-        self.signal.candle.market.trading.performance.order_filled(
-            self, price=price, quantity=quantity, fee=fee, fee_currency=fee_currency, at=at
-        )
         if not self.recorder.enabled:
             return
+        units = finite(quantity)
+        if units is None or units <= 0:
+            warn_once("order.fill", "ticktrace: a fill of %r units was left out", quantity)
+            return
+        self.signal.candle.market.trading.performance.order_filled(
+            self,
+            price=price,
+            quantity=quantity,
+            fee=fee,
+            fee_currency=fee_currency,
+            at=at,
+            fill_id=fill_id,
+        )
         with self._lock:
             if self.ended:
                 self.about_to_change()
-            if finite(quantity) is not None:
-                self.filled_quantity += exact(quantity)
+            self.filled_quantity += exact(quantity)
             done = self._reached() if complete is None else complete
             first = done and self.status is not _STATUS.FILLED
             self._submit()
@@ -252,7 +267,7 @@ class Order(Stage):
                 self._end_attributes[semconv.REJECT_MESSAGE] = text_of(message)
             if attributes.get(semconv.ORDER_REJECT_REASON) != semconv.OrderRejectReason.NETWORK:
                 # After a timeout nobody knows whether the venue has the order: a fill may still come.
-                self._open_orders.discard(self)
+                self._open_orders.discard(self, filled=False)
             if self.ended and at is None:
                 with News(
                     self, f"{semconv.SPAN_ORDER} {status.value}", self._end_attributes, self._verdict()

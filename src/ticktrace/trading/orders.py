@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ticktrace.trading._recorder import Recorder
     from ticktrace.trading.order import Order
 
 __all__ = ["OpenOrders", "RejectRatio"]
 
 _RATIO_WINDOW = 100
+_REMEMBERED = 1_000  # ids that were canceled lately, and ids that are not known yet
+_MOST_EARLY_FILLS = 100
 
 
 class OpenOrders:
@@ -28,6 +32,8 @@ class OpenOrders:
         self._lock = threading.Lock()
         self._by_id: dict[str, Order] = {}
         self._ids: OrderedDict[Order, list[str]] = OrderedDict()
+        self._ended: OrderedDict[str, Order] = OrderedDict()
+        self._early: OrderedDict[str, list[Mapping[str, Any]]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -48,10 +54,41 @@ class OpenOrders:
         """The open order of that id, or None."""
         return self._by_id.get(order_id)
 
-    def discard(self, order: Order) -> None:
-        """Forget an order that is done."""
+    def ended(self, order_id: str) -> Order | None:
+        """One that was taken back lately, else None: its last fill may cross the cancellation."""
+        return self._ended.get(order_id)
+
+    def discard(self, order: Order, *, filled: bool = True) -> None:
+        """Forget an order that is done: at once if it was filled, so that a fill told twice is not counted twice."""
         with self._lock:
+            if not filled:
+                for order_id in self._ids.get(order, ()):
+                    self._ended[order_id] = order
+                while len(self._ended) > _REMEMBERED:
+                    self._ended.popitem(last=False)
             self._forget(order)
+
+    def hold(self, order_id: str, fill: Mapping[str, Any]) -> bool:
+        """Keep a fill whose order is not known yet: a stream may be faster than the answer to the request.
+
+        Returns:
+            False when there is no room for it.
+        """
+        with self._lock:
+            fills = self._early.setdefault(order_id, [])
+            if len(fills) >= _MOST_EARLY_FILLS:
+                return False
+            fills.append(fill)
+            while len(self._early) > _REMEMBERED:
+                self._early.popitem(last=False)
+            return True
+
+    def claim(self, order_id: str) -> list[Mapping[str, Any]]:
+        """The fills that came before the order was known by this id; they are told once."""
+        if not self._early:
+            return []
+        with self._lock:
+            return self._early.pop(order_id, [])
 
     def _forget(self, order: Order) -> None:
         for order_id in self._ids.pop(order, ()):

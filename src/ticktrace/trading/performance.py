@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, cast
 
 from ticktrace import semconv
-from ticktrace.engine import contained, text_of
+from ticktrace.engine import contained, text_of, warn_once
 from ticktrace.trading._figures import result_labels
 from ticktrace.trading._words import known
 from ticktrace.trading.checks import Number, finite
@@ -209,6 +209,7 @@ class Performance(KeptLedger):
         fee: Number | None = None,
         fee_currency: str | None = None,
         at: Timestamp | None = None,
+        fill_id: str | None = None,
     ) -> None:
         """An order was told of a fill; booked after `follow_orders`. Called by `Order.filled`."""
         if not self._following:
@@ -225,7 +226,19 @@ class Performance(KeptLedger):
             at=at,
             strategy=signal.strategy,
             venue=market.venue,
+            fill_id=fill_id,
         )
+
+    def order_unknown(self, order_id: str) -> None:
+        """A fill was told of an order that nobody knows (yet); said and counted after `follow_orders`."""
+        if self._following:
+            warn_once(
+                "ledger.unknown_order",
+                "ticktrace: a fill of the order %s is not in the books until an order is acknowledged under that id; if none"
+                " will be, as after a restart, tell it with performance.fill()",
+                order_id,
+            )
+            self._ledger.refuse("unknown_order")
 
     # --- what follows ------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ticktrace.engine import contained, text_of
 from ticktrace.trading._machinery import Machinery
@@ -83,16 +83,28 @@ class Trading(Machinery, Surroundings):
         fee_currency: str | None = None,
         at: Timestamp | None = None,
         complete: bool | None = None,
+        fill_id: str | None = None,
     ) -> None:
         """A fill arrived, from whichever task or thread; see `Order.filled`.
 
-        One for an unknown order is counted in ``ticktrace.dropped``.
+        One for an order that is not known is counted in ``ticktrace.dropped``, and kept until an order is acknowledged
+        under that id: a venue's stream may be faster than the answer to the request.
         """
-        order = self._known(order_id)
+        fill: dict[str, Any] = {
+            "price": price,
+            "quantity": quantity,
+            "fee": fee,
+            "fee_currency": fee_currency,
+            "at": at,
+            "complete": complete,
+            "fill_id": fill_id,
+        }
+        order = self.open_orders.ended(text_of(order_id)) or self._known(order_id)
         if order is not None:
-            order.filled(
-                price=price, quantity=quantity, fee=fee, fee_currency=fee_currency, at=at, complete=complete
-            )
+            order.filled(**fill)
+        elif self._recorder.enabled:
+            self.open_orders.hold(text_of(order_id), fill)
+            self.performance.order_unknown(text_of(order_id))
 
     @contained(None)
     def order_rejected(self, order_id: str, reason: str, message: str = "") -> None:

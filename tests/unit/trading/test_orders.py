@@ -11,6 +11,7 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from support.captured import Captured
+from ticktrace.semconv import OrderStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -327,3 +328,44 @@ def test_an_id_that_a_venue_uses_again_belongs_to_the_newer_order(telemetry: Tel
     first.canceled()
     assert telemetry.trading.order("A1") is second
     assert len(telemetry.trading.open_orders) == 1
+
+
+def test_a_fill_that_is_faster_than_the_acknowledgement_is_booked_with_it(
+    telemetry: Telemetry, captured: Captured
+) -> None:
+    trading = telemetry.trading
+    btc = trading.market(venue="binance", symbol="BTC/USDT", timeframe="1m")
+    trading.performance.follow_orders()
+    with btc.candle() as candle, candle.signal("s") as signal:
+        signal.emit("long")
+        with signal.order(side="buy", quantity=2) as order:
+            trading.fill("V1", price=10, quantity=2, fill_id="1")
+            assert order.status is OrderStatus.NEW or order.status is None
+            order.acknowledged("V1")
+    assert order.status is OrderStatus.FILLED
+    assert captured.value("trading.trades.executed") == 1
+    report = trading.performance.report()
+    assert report.refused["unknown_order"] == 1
+    assert report.account.exposure.gross == 20
+
+
+def test_a_fill_that_crosses_the_cancellation_still_counts(telemetry: Telemetry, captured: Captured) -> None:
+    trading = telemetry.trading
+    btc = trading.market(venue="binance", symbol="BTC/USDT", timeframe="1m")
+    with btc.candle() as candle, candle.signal("s") as signal:
+        signal.emit("long")
+        with signal.order(side="buy", quantity=2) as order:
+            order.acknowledged("V1")
+    trading.order_canceled("V1")
+    trading.fill("V1", price=10, quantity=1)
+    assert captured.value("trading.order.fills") == 1
+    assert captured.value("ticktrace.dropped") == 0
+
+
+@pytest.mark.parametrize(("price", "quantity"), [(10, -1), (10, 0), (10, float("inf")), (10, None)])
+def test_a_fill_that_is_none_changes_nothing(telemetry: Telemetry, price: Any, quantity: Any) -> None:
+    btc = telemetry.trading.market(venue="binance", symbol="BTC/USDT", timeframe="1m")
+    with btc.candle() as candle, candle.signal("s") as signal, signal.order(side="buy", quantity=2) as order:
+        order.filled(price=10, quantity=1)
+        order.filled(price=price, quantity=quantity)
+        assert (order.filled_quantity, order.status) == (1, OrderStatus.PARTIALLY_FILLED)
