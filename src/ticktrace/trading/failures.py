@@ -252,9 +252,8 @@ class Failures:
 def _known(severity: str) -> str:
     level: object = severity
     if isinstance(level, int) and not isinstance(level, bool):  # one of logging's
-        return next(
-            word for word in reversed(_SEVERITIES) if level >= _SEVERITIES[word][1] or word == "debug"
-        )
+        reached = [name for name, (_, least) in _SEVERITIES.items() if level >= least]
+        return reached[-1] if reached else "debug"
     word = text_of(severity).strip().lower()
     word = {"fatal": "critical", "warn": "warning"}.get(word, word)
     if word in _SEVERITIES:

@@ -361,3 +361,14 @@ def test_without_telemetry_errors_are_handled_as_written(start: Callable[..., Te
         raise ValueError
     with pytest.raises(KeyError), telemetry.errors("feed"):
         raise KeyError
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("fatal", "critical"), ("WARN", "warning"), (50, "critical"), (45, "error"), (5, "debug")],
+)
+def test_severities_are_understood_as_logging_has_them(telemetry: Telemetry, said: Any, meant: str) -> None:
+    telemetry.error("boom", component="feed", severity=said)
+    telemetry.flush()
+    (record,) = telemetry.memory.logs
+    assert record.log_record.severity_text == meant.upper()
