@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ from breakout_bot.market import CandleFileError, read_candles, synthetic_market
 from breakout_bot.options import Options, parse_options
 from breakout_bot.progress import show_progress
 from breakout_bot.report import BareRun, summary
+from breakout_bot.risk import Limits
 from ticktrace import SettingsError, Telemetry, setup_telemetry
 
 if TYPE_CHECKING:
@@ -43,6 +45,10 @@ class Server(uvicorn.Server):
 def main() -> int:
     """Parse, run, and return the exit status."""
     options = parse_options()
+    # Errors are counted, and logged where OTEL_LOGS_EXPORTER says. This terminal is for the summary.
+    errors = logging.getLogger("ticktrace.errors")
+    errors.addHandler(logging.NullHandler())
+    errors.propagate = False
     try:
         market = (
             read_candles(options.candles) if options.candles else synthetic_market(options.bars, options.seed)
@@ -61,7 +67,14 @@ async def _run(market: Market, options: Options, telemetry: Telemetry) -> int:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    bot = Bot(market, telemetry, speed=options.speed, seed=options.seed)
+    bot = Bot(
+        market,
+        telemetry,
+        speed=options.speed,
+        seed=options.seed,
+        limits=Limits(day_trades=options.day_trades),
+        store=options.store,
+    )
     with _listen(options.port) as listener:
         server = Server(uvicorn.Config(create_app(bot, telemetry), log_level="warning", access_log=False))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -106,7 +119,7 @@ async def _until_done_or_stopped(bot: Bot, options: Options, stopping: asyncio.E
 
 async def _run_bare(market: Market, options: Options, telemetry: Telemetry) -> int:
     """Run without server and summary, and print what the report compares."""
-    bot = Bot(market, telemetry, seed=options.seed)
+    bot = Bot(market, telemetry, seed=options.seed, limits=Limits(day_trades=options.day_trades))
     await bot.run()
     print(json.dumps(asdict(BareRun(bot.latencies.candle, bot.ledger.as_dict()))))
     return 0
@@ -115,6 +128,8 @@ async def _run_bare(market: Market, options: Options, telemetry: Telemetry) -> i
 async def _measure_bare_run(options: Options) -> BareRun | None:
     """The same candles in a second process whose telemetry is switched off as any user would do it."""
     arguments = ["--bare", "--seed", str(options.seed), "--bars", str(options.bars)]
+    if options.day_trades is not None:
+        arguments += ["--day-trades", str(options.day_trades)]
     if options.candles is not None:
         arguments += ["--candles", str(options.candles)]
     process = await asyncio.create_subprocess_exec(
@@ -157,7 +172,7 @@ def _say_where_to_look(market: Market, telemetry: Telemetry, port: int) -> None:
     print(
         f"breakout bot · {market.symbol} {market.timeframe} · {len(market.candles):,} candles\n"
         f"  metrics  {metrics}\n"
-        f"  control  {address}/docs   (GET /state /positions /ledger, POST /start /stop)\n"
+        f"  control  {address}/docs   (GET /state /positions /trades /ledger, POST /start /stop)\n"
         f"  traces   {', '.join(exporters.traces)}   (OTEL_TRACES_EXPORTER=console|otlp|… sends them)",
         flush=True,
     )

@@ -1,4 +1,4 @@
-"""The bot's control panel: start, stop, state, positions; and /metrics, which ticktrace adds."""
+"""The bot's control panel: start, stop, state, positions, trades; and /metrics, which ticktrace adds."""
 
 from __future__ import annotations
 
@@ -34,8 +34,12 @@ def create_app(bot: Bot, telemetry: Telemetry) -> FastAPI:
                 "target": position.target,
                 "bars": position.bars,
             }
-            for position in bot.engine.book.open.values()
+            for position in bot.account.book.open.values()
         ]
+
+    @app.get("/trades")
+    async def trades(last: int = 100) -> list[dict[str, Any]]:
+        return bot.store.trades(last)
 
     @app.get("/ledger")
     async def ledger() -> dict[str, Any]:

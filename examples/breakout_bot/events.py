@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from breakout_bot.exchange import RejectReason
     from breakout_bot.market import Candle
     from breakout_bot.money import OrderType, Side
     from breakout_bot.positions import ExitReason
+    from breakout_bot.rejections import RejectReason
     from breakout_bot.strategies import Direction
     from ticktrace.trading import Signal
 
-__all__ = ["CandleClosed", "OrderPlaced", "OrderRefused", "OrderWanted"]
+__all__ = ["CandleClosed", "OrderPlaced", "OrderRefused", "OrderWanted", "PositionAsked", "PositionTold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +60,15 @@ class OrderRefused:
 
     wanted: OrderWanted
     reason: RejectReason
+
+
+@dataclass(frozen=True, slots=True)
+class PositionAsked:
+    """Engine → execution: what does the exchange say that we hold?"""
+
+
+@dataclass(frozen=True, slots=True)
+class PositionTold:
+    """Execution → engine: this is what it says, in units; negative when short."""
+
+    quantity: Decimal

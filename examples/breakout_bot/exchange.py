@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 from itertools import count
 from typing import TYPE_CHECKING
+
+from breakout_bot.rejections import (
+    OrderRejectedError,
+    RateLimitExceededError,
+    RejectReason,
+    RequestTimeoutError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,36 +24,9 @@ if TYPE_CHECKING:
     from breakout_bot.market import Candle
     from breakout_bot.money import MarketRules, OrderType, Side
 
-__all__ = [
-    "Ack",
-    "Behaviour",
-    "Expiry",
-    "Fill",
-    "OrderRejectedError",
-    "PaperExchange",
-    "RejectReason",
-    "Report",
-]
+__all__ = ["Ack", "Behaviour", "Expiry", "Fill", "PaperExchange", "Report"]
 
-
-class RejectReason(StrEnum):
-    """Why an order was turned down, in the words of ticktrace's `trading.order.reject.reason`."""
-
-    INSUFFICIENT_FUNDS = "insufficient_funds"
-    INVALID_ORDER = "invalid_order"
-    RATE_LIMITED = "rate_limited"
-    MARKET_CLOSED = "market_closed"
-    DUPLICATE = "duplicate"
-    NETWORK = "network"
-
-
-class OrderRejectedError(Exception):
-    """The order never came into being."""
-
-    def __init__(self, reason: RejectReason, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
+REQUEST_TIMEOUT = 1.0  # seconds of market time until a lost request counts as lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +125,11 @@ class _Account:
 
 
 class PaperExchange:
-    """One symbol, one account. Orders are answered after a latency; fills and expiries come later, through `report`."""
+    """One symbol, one account. Orders are answered after a latency; fills and expiries come later, through `report`.
+
+    Attributes:
+        last_response_headers: of the latest request, as clients of real venues keep them.
+    """
 
     def __init__(
         self,
@@ -161,6 +145,7 @@ class PaperExchange:
         self._clock = clock
         self._rules = rules
         self._behaviour = behaviour or Behaviour()
+        self.last_response_headers: dict[str, str] = {}
         self._account = _Account(balance)
         self._rng = random.Random(f"exchange:{seed}")
         self._report = report
@@ -189,8 +174,8 @@ class PaperExchange:
         """Place an order; raises OrderRejectedError. The answer takes a round trip, the fills come after it."""
         behaviour = self._behaviour
         if self._rng.random() < behaviour.lost_requests:
-            await self._clock.sleep(1.0)
-            raise OrderRejectedError(RejectReason.NETWORK, "the request timed out after 1 s")
+            await self._clock.sleep(REQUEST_TIMEOUT)
+            raise RequestTimeoutError(REQUEST_TIMEOUT)
         latency = behaviour.latency * self._rng.lognormvariate(0, behaviour.latency_spread)
         await self._clock.sleep(latency / 2)
         rejection = self._judge(order_type, quantity, price, client_id, reduce_only)
@@ -204,6 +189,12 @@ class PaperExchange:
         if rejection is not None:
             raise rejection
         return Ack(order.id, client_id)
+
+    async def fetch_position(self) -> Decimal:
+        """What the account holds: units bought minus units sold, as of the moment of the answer."""
+        await self._clock.sleep(self._behaviour.latency)
+        legs = self._account.legs
+        return legs["buy"].quantity - legs["sell"].quantity
 
     def on_candle(self, candle: Candle) -> None:
         """Let the market move: resting orders that the bar traded through are filled, old ones expire."""
@@ -237,14 +228,9 @@ class PaperExchange:
     ) -> OrderRejectedError | None:
         now = self._clock.now()
         behaviour, rules = self._behaviour, self._rules
-        while self._requests and self._requests[0] <= now - behaviour.request_window:
-            self._requests.popleft()
-        if len(self._requests) >= behaviour.requests:
-            return OrderRejectedError(
-                RejectReason.RATE_LIMITED,
-                f"more than {behaviour.requests} orders in {behaviour.request_window:.0f} s",
-            )
-        self._requests.append(now)
+        refusal = self._count_request(now)
+        if refusal is not None:
+            return refusal
         while self._closures and self._closures[0][1] <= now:
             self._closures.popleft()
         if self._candle is None or (self._closures and self._closures[0][0] <= now):
@@ -271,6 +257,23 @@ class PaperExchange:
                 RejectReason.INSUFFICIENT_FUNDS, f"{needed.normalize():f} needed, {free.normalize():f} free"
             )
         return None
+
+    def _count_request(self, now: float) -> RateLimitExceededError | None:
+        """A moving window: so many requests, and no more."""
+        most, window, recent = self._behaviour.requests, self._behaviour.request_window, self._requests
+        while recent and recent[0] <= now - window:
+            recent.popleft()
+        full = len(recent) >= most
+        if not full:
+            recent.append(now)
+        left = most - len(recent)
+        self.last_response_headers = {"X-RateLimit-Limit": str(most), "X-RateLimit-Remaining": str(left)}
+        if not full:
+            return None
+        room_in = (
+            math.ceil(recent[0] + window - now) if recent else window
+        )  # whole seconds, as Retry-After has
+        return RateLimitExceededError(f"more than {most} orders in {window:.0f} s", room_in)
 
     def _accept(
         self, side: Side, quantity: Decimal, price: Decimal | None, client_id: str, reduce_only: bool

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Ledger"]
 
+NOTHING = Decimal(0)
+
 
 @dataclass
 class Ledger:
@@ -22,6 +24,7 @@ class Ledger:
     candles: int = 0
     gaps: int = 0
     bad_ticks: int = 0
+    candidates: int = 0
     filtered: Counter[str] = field(default_factory=Counter)
     signals: Counter[tuple[str, str]] = field(default_factory=Counter)
     signals_rejected: Counter[str] = field(default_factory=Counter)
@@ -32,10 +35,37 @@ class Ledger:
     orders_rejected: Counter[str] = field(default_factory=Counter)
     fills: int = 0
     trades: list[Trade] = field(default_factory=list)
-    realized: Decimal = Decimal(0)
-    unrealized: Decimal = Decimal(0)
+    fees: Decimal = NOTHING
+    realized: Decimal = NOTHING
+    unrealized: Decimal = NOTHING
+    value: Decimal = NOTHING
+    peak: Decimal = NOTHING
+    drawdown: Decimal = NOTHING
+    worst_drawdown: Decimal = NOTHING
+    exposure: Decimal = NOTHING
     positions_open: int = 0
     orders_open: int = 0
+    mismatch: Decimal = NOTHING
+    counts: Counter[tuple[str, ...]] = field(default_factory=Counter)
+
+    def count(self, what: str, *labels: str) -> None:
+        """One more of `what`, among those of the same labels."""
+        self.counts[what, *labels] += 1
+
+    def counted(self, what: str) -> dict[str, int]:
+        """How many of `what` there were, by labels with a blank between them; by "" where it has none."""
+        return {
+            " ".join(labels): number
+            for (counted, *labels), number in sorted(self.counts.items())
+            if counted == what
+        }
+
+    def valued(self, value: Decimal) -> None:
+        """The account is worth `value` now; drawdowns are parts of the highest value before."""
+        self.value = value
+        self.peak = max(self.peak, value)
+        self.drawdown = 1 - value / self.peak
+        self.worst_drawdown = max(self.worst_drawdown, self.drawdown)
 
     @property
     def wins(self) -> int:
@@ -54,6 +84,7 @@ class Ledger:
             "candles": self.candles,
             "gaps": self.gaps,
             "bad_ticks": self.bad_ticks,
+            "candidates": self.candidates,
             "filtered": dict(sorted(self.filtered.items())),
             "signals": signals,
             "signals_rejected": dict(sorted(self.signals_rejected.items())),
@@ -70,16 +101,33 @@ class Ledger:
                 "closed": len(self.trades),
                 "won": self.wins,
                 "lost": self.losses,
-                "profit_loss": str(sum((trade.profit_loss for trade in self.trades), Decimal(0))),
-                "profit_loss_by_strategy": {
-                    strategy: str(
-                        sum((t.profit_loss for t in self.trades if t.strategy == strategy), Decimal(0))
-                    )
-                    for strategy in sorted({trade.strategy for trade in self.trades})
+                "profit_loss": str(sum((trade.profit_loss for trade in self.trades), NOTHING)),
+                "by_strategy": {
+                    name: self._trades_of(name) for name in sorted({t.strategy for t in self.trades})
                 },
             },
-            "profit_loss": {"realized": str(self.realized), "unrealized": str(self.unrealized)},
-            "positions_open": self.positions_open,
+            "account": {
+                "realized": str(self.realized),
+                "unrealized": str(self.unrealized),
+                "fees": str(self.fees),
+                "value": str(self.value),
+                "drawdown": str(self.drawdown),
+                "worst_drawdown": str(self.worst_drawdown),
+                "exposure": str(self.exposure),
+                "positions_open": self.positions_open,
+                "mismatch": str(self.mismatch),
+            },
+            "counts": {what: self.counted(what) for what in sorted({what for what, *_ in self.counts})},
+        }
+
+    def _trades_of(self, strategy: str) -> dict[str, Any]:
+        trades = [trade for trade in self.trades if trade.strategy == strategy]
+        return {
+            "closed": len(trades),
+            "won": sum(trade.profit_loss > 0 for trade in trades),
+            "profit_loss": str(sum((trade.profit_loss for trade in trades), NOTHING)),
+            "r_multiple": sum(trade.r_multiple or 0.0 for trade in trades),
+            "holding_seconds": sum(trade.closed_at - trade.opened_at for trade in trades),
         }
 
     def write(self, path: str | Path) -> None:

@@ -16,7 +16,7 @@ __all__ = ["Options", "parse_options"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`speed` is market seconds per real second; None is as fast as possible."""
+    """`speed` is market seconds per real second; None is as fast as possible. `day_trades` None counts none."""
 
     candles: Path | None
     speed: float | None
@@ -24,6 +24,8 @@ class Options:
     bars: int
     port: int
     ledger: Path | None
+    store: str
+    day_trades: int | None
     keep_serving: bool
     measure_cost: bool
     bare: bool
@@ -58,6 +60,18 @@ def parse_options(
         "--ledger", type=Path, metavar="FILE", help="write the bot's own books as JSON when it has finished"
     )
     parser.add_argument(
+        "--store",
+        default=":memory:",
+        metavar="FILE",
+        help="SQLite file for closed trades (default: in memory)",
+    )
+    parser.add_argument(
+        "--day-trades",
+        type=_limit,
+        metavar="N",
+        help="most day trades within five days, for an account that has to count them (FINRA: 3)",
+    )
+    parser.add_argument(
         "--keep-serving", action="store_true", help="stay up after the run (always so on a terminal)"
     )
     parser.add_argument("--no-cost", action="store_true", help="do not measure what telemetry costs")
@@ -78,6 +92,8 @@ def parse_options(
         bars=chosen.bars,
         port=chosen.port,
         ledger=chosen.ledger,
+        store=chosen.store,
+        day_trades=chosen.day_trades,
         keep_serving=chosen.keep_serving,
         measure_cost=not chosen.no_cost,
         bare=chosen.bare,
@@ -104,6 +120,16 @@ def _count(text: str) -> int:
     if count < 2:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 1")
     return count
+
+
+def _limit(text: str) -> int:
+    try:
+        limit = int(text)
+    except ValueError:
+        limit = -1
+    if limit < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
+    return limit
 
 
 def _port(text: str) -> int:

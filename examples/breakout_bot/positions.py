@@ -19,7 +19,10 @@ ExitReason = Literal["stop", "target", "time"]
 
 @dataclass(slots=True)
 class Position:
-    """One strategy's open position. Prices are per unit, `entry_value` and `exit_value` are sums over fills."""
+    """One strategy's open position. Prices are per unit, `entry_value` and `exit_value` are sums over fills.
+
+    `risk` is what would be lost at the stop, `booked` what is realised of it already.
+    """
 
     strategy: str
     direction: Direction
@@ -33,11 +36,17 @@ class Position:
     exit_value: Decimal = Decimal(0)
     fees: Decimal = Decimal(0)
     booked: Decimal = Decimal(0)
+    risk: Decimal = Decimal(0)
     bars: int = 0
 
     @property
     def entry_price(self) -> Decimal:
         return self.entry_value / self.entered
+
+    @property
+    def signed(self) -> Decimal:
+        """The quantity, negative when short."""
+        return self.quantity if self.direction == "long" else -self.quantity
 
     def profit_at(self, price: Decimal) -> Decimal:
         """What the open rest would make at `price`, before fees."""
@@ -72,6 +81,12 @@ class Trade:
     opened_at: float
     closed_at: float
     reason: ExitReason
+    risk: Decimal = Decimal(0)
+
+    @property
+    def r_multiple(self) -> float | None:
+        """The result in units of what was at risk."""
+        return float(self.profit_loss / self.risk) if self.risk else None
 
 
 class PositionBook:
@@ -109,6 +124,7 @@ class PositionBook:
         position.entry_value += price * quantity
         position.fees += fee
         position.booked -= fee
+        position.risk += abs(price - Decimal(repr(stop))) * quantity
         return position
 
     def exited(
@@ -140,4 +156,5 @@ class PositionBook:
             opened_at=position.opened_at,
             closed_at=at,
             reason=reason,
+            risk=position.risk,
         )

@@ -58,6 +58,14 @@ def summary(
             f"{len(ledger.trades)} closed · {ledger.wins} won · {ledger.losses} lost · {ledger.positions_open} open",
         ),
         ("P&L", f"{ledger.realized:+.2f} realised after fees · {ledger.unrealized:+.2f} open"),
+        (
+            "account",
+            (
+                f"{ledger.value:,.2f} · fees {ledger.fees:,.2f}"
+                f" · drawdown {ledger.drawdown:.2%}, at worst {ledger.worst_drawdown:.2%}"
+            ),
+        ),
+        ("errors", _counts(ledger.counted("errors"))),
     ]
     width = max(len(title) for title, _ in rows) + 2
     lines = [f"{title:<{width}}{text}" for title, text in rows]

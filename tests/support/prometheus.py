@@ -23,6 +23,8 @@ _CONFIG = """\
 global:
   scrape_interval: {interval}
   scrape_timeout: {interval}
+  evaluation_interval: 1s
+rule_files: {rules}
 scrape_configs:
   - job_name: bot
     static_configs:
@@ -41,10 +43,19 @@ def free_port() -> int:
 class Prometheus:
     """Scrapes `targets` (``host:port``) every `interval` from the start of the block to its end.
 
+    The rules in `rules` are evaluated every second.
+
     The test that uses it is skipped where Prometheus is not installed.
     """
 
-    def __init__(self, directory: Path, targets: Sequence[str], *, interval: str = "500ms") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        targets: Sequence[str],
+        *,
+        interval: str = "500ms",
+        rules: Sequence[Path] = (),
+    ) -> None:
         self._program = require("prometheus")
         self._directory = directory
         self._port = free_port()
@@ -52,7 +63,12 @@ class Prometheus:
         directory.mkdir(parents=True, exist_ok=True)
         self._config = directory / "prometheus.yml"
         self._config.write_text(
-            _CONFIG.format(interval=interval, targets=json.dumps(list(targets))), encoding="utf-8"
+            _CONFIG.format(
+                interval=interval,
+                targets=json.dumps(list(targets)),
+                rules=json.dumps(list(map(str, rules))),
+            ),
+            encoding="utf-8",
         )
         self._log = directory / "prometheus.log"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -141,8 +142,10 @@ def closed_trade(profit_loss: str, at: float, strategy: str = "momentum") -> Tra
     return Trade(strategy, "long", one, one, one, Decimal(profit_loss), Decimal(0), at - 60, at, "stop")
 
 
-def denied(desk: RiskDesk, *, now: float, open_positions: int = 0, size: str = "1") -> set[str]:
-    checks = desk.checks("momentum", now=now, open_positions=open_positions, size=Decimal(size))
+def denied(desk: RiskDesk, *, now: float, size: str = "1", **asked: Any) -> set[str]:
+    checks = desk.checks(
+        "momentum", now=now, size=Decimal(size), **{"open_positions": 0, "sentiment": 0.0, **asked}
+    )
     return {check.rule for check in checks if not check.passed}
 
 
@@ -151,6 +154,7 @@ def test_every_risk_rule_can_say_no() -> None:
     assert denied(desk, now=1000.0) == set()
     assert denied(desk, now=1000.0, open_positions=1) == {"max_positions"}
     assert denied(desk, now=1000.0, size="0") == {"position_size"}
+    assert denied(desk, now=1000.0, sentiment=-0.7) == {"sentiment"}
     desk.closed(closed_trade("-150", at=1000.0))
     assert denied(desk, now=1100.0) == {"cooldown"}
     assert denied(desk, now=1300.0) == set()
@@ -158,6 +162,42 @@ def test_every_risk_rule_can_say_no() -> None:
     assert denied(desk, now=2000.0) == {"daily_loss"}
     assert denied(desk, now=90_000.0) == set()  # the next day
     assert desk.equity == Decimal(9_750)
+
+
+def test_a_limit_is_hit_once_until_it_has_held_in_between() -> None:
+    desk = RiskDesk(Limits(max_positions=1), Decimal(10_000))
+
+    def hits(open_positions: int, strategy: str = "momentum") -> list[str]:
+        checks = desk.checks(strategy, now=0.0, open_positions=open_positions, size=Decimal(0))
+        return [check.rule for check in checks if desk.hits(check, strategy)]
+
+    assert hits(1) == ["max_positions"]  # that there is no size is no limit that was hit
+    assert hits(1) == []
+    assert hits(1, "retest") == ["max_positions"]
+    assert hits(0) == []
+    assert hits(1) == ["max_positions"]
+
+
+def test_day_trades_count_for_five_days_on_which_there_was_trading() -> None:
+    desk = RiskDesk(Limits(day_trades=2), Decimal(10_000))
+    assert RiskDesk(Limits(), Decimal(10_000)).day_trade_check() is None
+
+    def may_trade(day: int) -> bool:
+        desk.checks("momentum", now=day * 86_400.0 + 3_600, open_positions=0, size=Decimal(1))
+        check = desk.day_trade_check()
+        assert check is not None
+        return check.passed
+
+    assert may_trade(1)
+    desk.closed(closed_trade("5", at=1 * 86_400.0 + 7_200))
+    desk.closed(closed_trade("5", at=1 * 86_400.0 + 10))  # opened the day before: no day trade
+    assert may_trade(1)
+    desk.closed(closed_trade("-5", at=4 * 86_400.0 + 7_200))
+    assert desk.day_trades.count == 2
+    assert not may_trade(4)
+    # The first one counts until there were five further days of trading; the one on the fourth day still does.
+    assert [may_trade(day) for day in (5, 8, 9, 10)] == [False, False, False, True]
+    assert desk.day_trades.count == 1
 
 
 def test_the_position_is_sized_by_the_risk_and_capped_by_the_value() -> None:

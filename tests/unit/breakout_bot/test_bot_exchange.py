@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from breakout_bot.clock import Clock
-from breakout_bot.exchange import Behaviour, Expiry, Fill, OrderRejectedError, PaperExchange, RejectReason
+from breakout_bot.exchange import Behaviour, Expiry, Fill, PaperExchange
 from breakout_bot.market import Candle
 from breakout_bot.money import MarketRules
+from breakout_bot.rejections import (
+    ExchangeError,
+    OrderRejectedError,
+    RateLimitExceededError,
+    RejectReason,
+    RequestTimeoutError,
+)
 
 if TYPE_CHECKING:
     from breakout_bot.exchange import Ack, Report
@@ -65,6 +72,14 @@ class Venue:
             await self.clock.run_until(self.clock.now() + 0.01)
         error = placing.exception()
         return error if isinstance(error, OrderRejectedError) else placing.result()
+
+    async def position(self) -> Decimal:
+        self.clock.hold()
+        asking = asyncio.create_task(self.exchange.fetch_position())
+        asking.add_done_callback(lambda _: self.clock.release())
+        await asyncio.sleep(0)
+        await self.clock.run_until(self.clock.now() + 1)
+        return await asking
 
     async def reason(self, **options: Any) -> RejectReason | None:
         answer = await self.order(**options)
@@ -175,6 +190,28 @@ async def test_margin_is_in_use_until_the_position_is_closed() -> None:
 async def test_the_rate_limit_is_a_moving_window() -> None:
     venue = Venue(replace(PLAIN, requests=1, request_window=10.0))
     assert await venue.reason(client_id="a") is None
-    assert await venue.reason(client_id="b") is RejectReason.RATE_LIMITED
-    await venue.clock.run_until(1020.0)
+    assert venue.exchange.last_response_headers == {"X-RateLimit-Limit": "1", "X-RateLimit-Remaining": "0"}
+    refusal = await venue.order(client_id="b")
+    assert isinstance(refusal, RateLimitExceededError)
+    assert refusal.reason is RejectReason.RATE_LIMITED
+    await venue.clock.run_until(venue.clock.now() + refusal.retry_after)
     assert await venue.reason(client_id="c") is None
+
+
+async def test_a_lost_request_is_told_from_a_refusal() -> None:
+    lost = await Venue(replace(PLAIN, lost_requests=1.0)).order()
+    refused = await Venue().order(quantity="0.001")
+    assert isinstance(lost, RequestTimeoutError)
+    assert isinstance(refused, ExchangeError)
+    assert not isinstance(refused, RequestTimeoutError)
+
+
+async def test_the_position_is_what_was_bought_minus_what_was_sold() -> None:
+    venue = Venue(replace(PLAIN, leverage=Decimal(10)))
+    for number, (side, quantity) in enumerate([("buy", "2"), ("sell", "0.5")]):
+        assert await venue.reason(side=side, quantity=quantity, client_id=str(number)) is None
+    await venue.clock.run_dry()
+    assert await venue.position() == Decimal("1.5")
+    assert await venue.reason(side="sell", quantity="2", reduce_only=True) is None
+    await venue.clock.run_dry()
+    assert await venue.position() == Decimal("-0.5")

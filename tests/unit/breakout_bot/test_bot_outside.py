@@ -30,6 +30,8 @@ def test_arguments_outrank_the_environment_which_outranks_the_defaults() -> None
     assert parse_options([], {}).speed is None
     chosen = parse_options(["--seed", "9"], {"SEED": "8", "SPEED": "60", "BARS": "", "PORT": "0"})
     assert (chosen.seed, chosen.speed, chosen.bars, chosen.port) == (9, 60.0, 3000, 0)
+    assert (chosen.store, chosen.day_trades) == (":memory:", None)
+    assert parse_options(["--store", "t.db", "--day-trades", "3"], {}).day_trades == 3
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def test_arguments_outrank_the_environment_which_outranks_the_defaults() -> None
         ({"SEED": "x"}, "invalid int value: 'x'"),
     ],
 )
-def test_a_wrong_option_says_what_is_allowed(
+def test_a_wrong_variable_says_what_is_allowed(
     capsys: pytest.CaptureFixture[str], environ: dict[str, str], message: str
 ) -> None:
     with pytest.raises(SystemExit):
@@ -50,19 +52,39 @@ def test_a_wrong_option_says_what_is_allowed(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--day-trades", "some"], "'some' is not a whole number from 0 up"),
+        (["--day-trades", "-1"], "'-1' is not a whole number from 0 up"),
+        (["--port", "x"], "'x' is not a port"),
+    ],
+)
+def test_a_wrong_argument_says_what_is_allowed(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit):
+        parse_options(arguments, {})
+    assert message in capsys.readouterr().err
+
+
 async def test_the_control_panel_starts_stops_and_tells(served: Telemetry) -> None:
-    bot = Bot(synthetic_market(300, seed=1), served)
+    bot = Bot(synthetic_market(400, seed=1), served)
     transport = httpx.ASGITransport(create_app(bot, served))
     async with httpx.AsyncClient(transport=transport, base_url="http://bot") as client:
         assert (await client.post("/stop")).json()["running"] is False
         started = (await client.post("/start")).json()
-        assert (started["state"], started["running"], started["of"]) == ("idle", True, 300)
+        assert (started["state"], started["running"], started["of"]) == ("idle", True, 400)
         await bot.run()
         state = (await client.get("/state")).json()
-        assert (state["finished"], state["candles"], state["timeframe"]) == (True, 300, "1m")
+        assert (state["finished"], state["candles"], state["timeframe"]) == (True, 400, "1m")
         positions = (await client.get("/positions")).json()
         assert len(positions) == bot.ledger.positions_open
         assert (await client.get("/ledger")).json() == bot.ledger.as_dict()
+        trades = (await client.get("/trades", params={"last": 2})).json()
+        assert [trade["profit_loss"] for trade in trades] == [
+            str(trade.profit_loss) for trade in bot.ledger.trades[-2:]
+        ]
         metrics = (await client.get("/metrics")).text
     assert "trading_candles_processed_total{" in metrics
 
@@ -77,6 +99,8 @@ async def test_the_summary_tells_everything(start: Callable[..., Telemetry]) -> 
     assert "momentum: " in text
     assert "retest: " in text
     assert f"{bot.ledger.orders} submitted" in text
+    assert f"fees {bot.ledger.fees:,.2f}" in text
+    assert "execution RequestTimeoutError" in text
     assert "Both runs decided the same: yes" in text
     assert "cost not measured" in summary(market, bot.ledger, bot.latencies, 2.0, None)
     assert "Both runs decided the same: NO" in summary(

@@ -55,6 +55,8 @@ def test_a_trade_is_net_of_all_its_fees_and_only_complete_when_flat() -> None:
     )
     assert (trade.opened_at, trade.closed_at, trade.fees) == (0.0, 120.0, Decimal("0.16"))
     assert book.realized == trade.profit_loss
+    assert trade.risk == Decimal(12)  # 5 and 7 above the stop
+    assert trade.r_multiple == pytest.approx(5.84 / 12)
     assert book.open == {}
 
 
