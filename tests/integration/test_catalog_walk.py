@@ -29,15 +29,6 @@ ROOT = Path(__file__).parents[2]
 RULES = ROOT / "monitoring/prometheus/rules/aliases.yml"
 REFERENCE = ROOT / "docs/reference/instruments.md"
 
-# What nothing in ticktrace records yet; issue 7 will. A row that is recorded must leave this set.
-OF_ISSUE_7 = {
-    "python.gc.pause.duration",
-    "python.event_loop.lag",
-    "system.uptime",
-    "system.filesystem.usage",
-    "system.filesystem.utilization",
-}
-
 # Which program records what the bot does not; all the rest is recorded by the bot.
 OF_OTHERS: dict[str, set[str]] = {
     "examples/event_bus.py": {"trading.event_bus.dropped", "trading.event_bus.handlers.slow"},
@@ -46,11 +37,9 @@ OF_OTHERS: dict[str, set[str]] = {
     "stock_broker": {"trading.cash_account.violations", "trading.clock.skew"},
     "redis_cache": {"trading.cache.operation.duration"},
     "too_many_series": {"ticktrace.series.overflow"},
-    PROCESS: {
-        row.name for row in CATALOG.values() if row.group in {"process", "host"} and row.recorded_by == "otel"
-    },
+    PROCESS: {row.name for row in CATALOG.values() if row.group in {"process", "host", "python"}},
 }
-TABLE = {BOT: set(CATALOG) - OF_ISSUE_7 - set().union(*OF_OTHERS.values()), **OF_OTHERS}
+TABLE = {BOT: set(CATALOG) - set().union(*OF_OTHERS.values()), **OF_OTHERS}
 
 # The plain SDK has no drain, and decides on a trace when it begins.
 OF_THE_DRAIN = {
@@ -69,7 +58,7 @@ KINDS = {
 
 
 def test_every_row_is_in_the_table_once() -> None:
-    listed = [name for rows in (*TABLE.values(), OF_ISSUE_7) for name in rows]
+    listed = [name for rows in TABLE.values() for name in rows]
     assert sorted(listed) == sorted(CATALOG)
     assert TABLE.keys() == PROGRAMS.keys()
 
@@ -92,7 +81,6 @@ async def test_a_program_records_its_rows_with_no_more_than_their_attributes(
     }
     expected = TABLE[program] - (OF_THE_DRAIN if engine == "sdk" else set())
     assert expected - recorded.keys() == set()
-    assert recorded.keys() & OF_ISSUE_7 == set()
     for name in recorded.keys() & CATALOG.keys():
         row, metric = CATALOG[name], recorded[name]
         keys = {key for point in Captured(telemetry).points(name) for key in point.attributes or {}}
@@ -118,14 +106,8 @@ def served_names(row: InstrumentSpec, name: str) -> set[str]:
 def test_every_row_and_every_alias_answers_in_prometheus(tmp_path: Path) -> None:
     documented = documented_names()
     assert documented.keys() == CATALOG.keys()
-    rows = {
-        name
-        for row in CATALOG.values()
-        if row.name not in OF_ISSUE_7
-        for name in served_names(row, documented[row.name])
-    }
-    names_of_later = {alias for name in OF_ISSUE_7 for alias in CATALOG[name].aliases}
-    aliases = {rule.record for rule in recording_rules(CATALOG)} - names_of_later
+    rows = {name for row in CATALOG.values() for name in served_names(row, documented[row.name])}
+    aliases = {rule.record for rule in recording_rules(CATALOG)}
     missing, port = rows | aliases, free_port()
     path = os.pathsep.join(map(str, (ROOT / "tests", ROOT / "examples")))
     with Prometheus(tmp_path / "prometheus", [f"127.0.0.1:{port}"], rules=[RULES]) as prometheus:

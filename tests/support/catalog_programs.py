@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import tempfile
 import time
 from pathlib import Path
@@ -120,7 +121,11 @@ async def too_many_series(telemetry: Telemetry) -> None:
 
 
 async def watch_process(telemetry: Telemetry) -> None:
-    """OpenTelemetry's own instrumentation of process and host; it answers at every collection."""
+    """OpenTelemetry's own instrumentation of process and host, which answers at every collection, and ours beside it."""
+    telemetry.watch_process()
+    telemetry.watch_event_loop(period=0.01)
+    gc.collect()
+    await asyncio.sleep(0.05)
     instrumentor = SystemMetricsInstrumentor()
     instrumentor.instrument(meter_provider=telemetry.meter_provider)
     instrumentor.uninstrument()  # takes nothing back, but lets it be instrumented again

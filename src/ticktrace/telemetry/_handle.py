@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
@@ -13,13 +14,15 @@ from ticktrace import measuring
 from ticktrace._version import __version__
 from ticktrace.catalog import CATALOG, with_own
 from ticktrace.engine import Deadline, Instruments, Switchboard, attempt, report
+from ticktrace.runtime import watch_garbage, watch_host, watch_loop
 from ticktrace.semconv import SCHEMA_URL
 from ticktrace.telemetry._named import NamedInstruments
 from ticktrace.telemetry._recording import Recording
 from ticktrace.trading import Recorder, Trading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from fastapi import FastAPI
@@ -297,6 +300,36 @@ class Telemetry(Recording):
             self._detach()
             self._on_shutdown(self)
         return abandoned
+
+    def watch_process(self, *, garbage: bool = True, disks: Sequence[str] = ("/",)) -> None:
+        """Record how long garbage collections stop the process, how long the host is up, and the space on disks.
+
+        ``python.gc.pause.duration``, ``system.uptime``, ``system.filesystem.usage`` and ``.utilization``, until the
+        shutdown. CPU, memory and network are the work of ``opentelemetry-instrumentation-system-metrics``. One process of a
+        host is enough for what is the host's.
+
+        Args:
+            garbage: time garbage collections.
+            disks: mount points whose space is told; local ones, since a disk that does not answer holds up the export.
+        """
+        if self.enabled:
+            if garbage:
+                self.undo_at_shutdown(watch_garbage(self._instruments))
+            self.undo_at_shutdown(watch_host(self._instruments, disks))
+
+    def watch_event_loop(self, loop: AbstractEventLoop | None = None, *, period: float = 0.1) -> None:
+        """Record how late an event loop runs what is due (``python.event_loop.lag``), until the shutdown.
+
+        Args:
+            loop: asyncio's, uvloop's or any other; the running one by default.
+            period: seconds between two measurements.
+
+        Raises:
+            RuntimeError: no loop was given, and none is running here.
+        """
+        found = asyncio.get_running_loop() if loop is None else loop
+        if self.enabled:
+            self.undo_at_shutdown(watch_loop(self._instruments, found, period))
 
     def undo_at_shutdown(self, undo: Callable[[], None]) -> None:
         """Call `undo` when this handle shuts down."""

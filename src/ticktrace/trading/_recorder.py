@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ticktrace import semconv
 from ticktrace._version import __version__
-from ticktrace.engine import BoundCounter, BoundGauge, BoundHistogram, Clock, Instruments
+from ticktrace.engine import BoundCounter, BoundGauge, BoundHistogram, Clock, Instruments, report
 from ticktrace.trading._limits import Words
 
 if TYPE_CHECKING:
@@ -70,6 +70,14 @@ class Recorder:
         if handle is None:
             handle = self._kept[key] = method(name, {**self.labels, **labels})
         return handle
+
+    def market_seconds(self) -> float:
+        """The present of the market, Unix seconds; the wall clock's where there is no other."""
+        try:
+            return (self.market_now or WALL)()
+        except Exception as error:  # noqa: BLE001  a clock of the application's
+            report("market clock", error)
+            return WALL()
 
     def counter(self, name: str, labels: Mapping[str, Any]) -> BoundCounter:
         """The bound counter ``trading.NAME`` with `labels`, resolved once and kept."""

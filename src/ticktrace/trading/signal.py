@@ -59,6 +59,7 @@ class Signal(Stage):
     checks: _Noted | None = None
     _confidence: float | None = None
     _price: Number | None = None
+    _emitted_for: float | None = None
     _rejection: str = ""
     _rejected_at: int = 0
     _decided_at: int = 0
@@ -144,6 +145,9 @@ class Signal(Stage):
         self._confidence = None if confidence is None else finite(confidence)
         self._price = price
         self.emitted_at = self.recorder.now()
+        self._emitted_for = (
+            self.recorder.market_seconds()
+        )  # a replay's clock has gone on when this is measured
         if self.ended and self.recorder.enabled:
             self._measure_late(self._measure_emission)
 
@@ -333,7 +337,7 @@ class Signal(Stage):
         generated, confidence = handles.emitted(self._known_type())
         generated.add(1)
         if self.emitted:
-            handles.strategy.emitted()
+            handles.strategy.emitted(at=self._emitted_for)
         if self._confidence is not None:
             observe(confidence, self._confidence)
 

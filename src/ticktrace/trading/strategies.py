@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from ticktrace import semconv
@@ -38,6 +37,10 @@ class _Hour:
 
     def add(self, minute: int, signals: int) -> int:
         """Count `signals` in a minute since 1970; returns how many the hour that ends with it had."""
+        if self._minute is not None and self._minute - _MINUTES < minute < self._minute:
+            # Told late, as the deferred engine does: it still belongs to its minute.
+            self._counts[minute % _MINUTES] += signals
+            return sum(self._counts)
         if self._minute is None or minute < self._minute:
             # A replay has begun again: what came after that time has not happened yet.
             self._counts = [0] * _MINUTES
@@ -79,11 +82,11 @@ class _Use:
             self.signaled(0)  # a strategy that has said nothing yet has the rate 0, not none
 
     @contained(None)
-    def signaled(self, signals: int) -> None:
+    def signaled(self, signals: int, at: float | None = None) -> None:
         recorder = self._recorder
         if not recorder.enabled:
             return
-        now = (recorder.market_now or time.time)()
+        now = recorder.market_seconds() if at is None else at
         with self._lock:
             if self._hour is None:
                 self._hour = _Hour()
@@ -228,9 +231,14 @@ class Strategy:
         """It was evaluated, and whoever says so has measured that. See `tell`."""
         self._use.noticed()
 
-    def emitted(self, signals: int = 1) -> None:
-        """The strategy gave so many signals just now; by the market's clock, where a replay has one."""
-        self._use.signaled(whole(signals))
+    def emitted(self, signals: int = 1, *, at: float | None = None) -> None:
+        """The strategy gave so many signals.
+
+        Args:
+            signals: how many.
+            at: when, Unix s of the market; its present by default, which a replay's clock tells.
+        """
+        self._use.signaled(whole(signals), at)
 
     def activate(self) -> None:
         """The strategy trades from now on."""
