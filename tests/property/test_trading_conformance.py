@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from support.captured import Captured
@@ -29,7 +30,8 @@ def outcome(engine: str, program: list[Any], before: Callable[[Telemetry], objec
         return said, *left_behind(Captured(telemetry), TRADING)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.timeout(300)  # a program takes two set-ups and two shutdowns
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(program=PROGRAMS)
 def test_both_engines_leave_the_same(program: list[Any]) -> None:
     logging.disable(logging.CRITICAL)  # wrong words are said, which is tested elsewhere
