@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
     from ticktrace import Telemetry
-    from ticktrace.engine.deferred.drain import Drain
+    from ticktrace.engine.drain import Drain
 
 LONG = os.environ.get("TICKTRACE_LONG") == "1"  # read before the tests' environment is cleaned
 MEMORY = {"traces": ["memory"], "metrics": ["memory"], "logs": ["none"]}

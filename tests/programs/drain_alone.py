@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from ticktrace.engine.deferred.drain import Drain
+from ticktrace.engine.drain import Drain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Long work on a background thread lets go of the GIL now and then, so that a trading thread gets it at once.
 
-CPython takes the GIL away from who holds it only after 5 ms; see `ticktrace.engine.deferred.drain`.
+CPython takes the GIL away from who holds it only after 5 ms; see `ticktrace.engine.drain`.
 """
 
 from __future__ import annotations

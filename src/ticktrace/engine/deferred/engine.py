@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from ticktrace.engine.added import OpenTracerProvider
 from ticktrace.engine.attendant import Deadline
-from ticktrace.engine.deferred.drain import Drain
 from ticktrace.engine.deferred.judge import Judge
 from ticktrace.engine.deferred.meter import DeferredMeterProvider
 from ticktrace.engine.deferred.provider import DeferredTracerProvider
@@ -18,6 +17,7 @@ from ticktrace.engine.deferred.stamped import StampQueue
 from ticktrace.engine.deferred.tail import KeepRules
 from ticktrace.engine.deferred.trace_buffer import TraceBuffer
 from ticktrace.engine.deferred.tracer import DeferredTracer
+from ticktrace.engine.drain import Drain
 from ticktrace.engine.patience import CALLED, Stall
 from ticktrace.engine.pipes import span_pipe
 from ticktrace.engine.sdk import SdkEngine, exemplar_filter, span_limits
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.export import SpanExporter
 
-    from ticktrace.engine.deferred.drain import Source
     from ticktrace.engine.delivery import Delivery
+    from ticktrace.engine.drain import Source
     from ticktrace.engine.pipes import NamedTarget, Pipe
     from ticktrace.engine.plan import Plan
     from ticktrace.engine.stamp import Stamps

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from opentelemetry.trace import SpanContext, StatusCode, TraceFlags
 
 from ticktrace.engine.barrier import report
-from ticktrace.engine.deferred.drain import STUCK
 from ticktrace.engine.deferred.materialise import in_pieces
 from ticktrace.engine.deferred.tail import KeepReason, Tail, TraceFacts
 from ticktrace.engine.deferred.trace_buffer import Verdict
+from ticktrace.engine.drain import STUCK
 from ticktrace.engine.stamp import Happened
 from ticktrace.semconv import TELEMETRY_KEEP_REASON
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ticktrace.engine.deferred.drain import Drain
+from ticktrace.engine.drain import Drain
 from ticktrace.engine.patience import Patience
 
 if TYPE_CHECKING:
