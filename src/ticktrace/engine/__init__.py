@@ -15,11 +15,13 @@ from ticktrace.engine.sdk import SdkEngine
 from ticktrace.engine.stamp import (
     NOTHING_MORE,
     Happened,
+    Note,
     SpanEnd,
     SpanStart,
     Stamp,
     StampEvent,
     Stamps,
+    events_of,
 )
 from ticktrace.engine.switch import Switchboard
 
@@ -41,6 +43,7 @@ __all__ = [
     "Instruments",
     "Kept",
     "NamedTarget",
+    "Note",
     "Overhead",
     "Plan",
     "Recent",
@@ -54,6 +57,7 @@ __all__ = [
     "attach",
     "attempt",
     "contained",
+    "events_of",
     "get_current",
     "internal_errors",
     "report",

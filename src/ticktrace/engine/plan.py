@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
     from ticktrace.engine.delivery import Delivery
+    from ticktrace.engine.drain import Source
     from ticktrace.engine.pipes import NamedTarget
     from ticktrace.engine.recent import Recent
     from ticktrace.engine.stamp import Stamps
@@ -71,6 +72,14 @@ class Engine(Protocol):
 
     def stamps(self, scope: str, version: str, schema_url: str) -> Stamps | None:
         """Where the stamps of that scope go; None on an engine that makes everything as it happens."""
+
+    def drained(self, source: Source) -> Callable[[Callable[[], bool]], bool]:
+        """Have a source drained from now on: by the engine's drain, and with every flush and at the shutdown.
+
+        Returns:
+            What its producers call when it is full, with whether there is room again; it says so, too. Only in a backtest
+            it waits.
+        """
 
     def losses(self) -> Sequence[str]:
         """What was lost, a line for each place where it was."""

@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace import SpanLimits
 from ticktrace.engine.added import Added, OpenLoggerProvider, OpenTracerProvider
 from ticktrace.engine.attendant import Attendant, Deadline
 from ticktrace.engine.delivery import Delivery, GuardedMetricExporter
+from ticktrace.engine.drain import Drain
 from ticktrace.engine.patience import Patience, Stall
 from ticktrace.engine.pipes import Pipe, flush_all, log_pipe, metric_pipe, shut_down_all, span_pipe
 from ticktrace.engine.recent import Recent, make_recent
@@ -29,12 +30,15 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.export import SpanExporter
 
+    from ticktrace.engine.drain import Source
     from ticktrace.engine.pipes import NamedTarget
     from ticktrace.engine.plan import Plan
     from ticktrace.engine.stamp import Stamps
     from ticktrace.settings import MetricsSettings, QueueSettings, TracesSettings
 
 __all__ = ["SdkEngine", "exemplar_filter", "span_limits"]
+
+_DRAIN_SHARE = 0.3  # of a shutdown's deadline for what is drained
 
 _EXEMPLAR_FILTERS: dict[str, Callable[[], ExemplarFilter]] = {
     "trace_based": TraceBasedExemplarFilter,
@@ -67,6 +71,8 @@ class SdkEngine:
         self.recent: Recent | None = make_recent(plan.settings.metrics.recent)
         backtest = plan.settings.mode == "backtest"
         self._patience = Patience(plan.settings.traces.queue.export_timeout if backtest else 0.0)
+        self._sources: list[Source] = []
+        self._drain = Drain(self._sources, patience=self._patience)
         self.tracer_provider: OpenTracerProvider = self._make_tracer_provider(plan)
         self.logger_provider: OpenLoggerProvider = OpenLoggerProvider(
             resource=plan.resource, shutdown_on_exit=False
@@ -143,6 +149,16 @@ class SdkEngine:
         """Nowhere: the SDK's spans and measurements are made as they happen."""
         return None
 
+    def drained(self, source: Source) -> Callable[[Callable[[], bool]], bool]:
+        """Have a source drained from now on; see `Engine`."""
+        self._sources.append(source)
+        self._drain.start()
+
+        def make_room(has_room: Callable[[], bool]) -> bool:
+            return self._drain.make_room(source, has_room)
+
+        return make_room
+
     def losses(self) -> list[str]:
         """What was lost, a line for each exporter that did not get it."""
         return [account.describe_loss() for account in self.deliveries if account.lost]
@@ -160,16 +176,31 @@ class SdkEngine:
         return series_count(self.meter_provider)
 
     def settle(self) -> None:
-        """Nothing waits: the SDK hands everything on as it happens."""
+        """The SDK hands everything on as it happens; only what is drained waits."""
+        if self._sources:
+            self._drain.drain_now()
 
     def flush(self, seconds: float) -> bool:
         """Send what is queued; True when all of it was accepted within `seconds`."""
-        return flush_all(self._pipes, seconds)
+        deadline = Deadline(seconds)
+        drained = not self._sources or self._drain.drain_now(deadline.remaining())
+        return flush_all(self._pipes, deadline.remaining()) and drained
 
     def shutdown(self, seconds: float) -> bool:
         """Send what is left and stop; True when that ended within `seconds` and nothing was lost."""
-        self._patience.end(Deadline(seconds))
-        return shut_down_all(self._pipes, seconds, self._aborter, self._added.shutdown)
+        deadline = Deadline(seconds)
+        self._patience.end(deadline)
+        drained = self._end_drain(deadline.remaining() * _DRAIN_SHARE)
+        return (
+            shut_down_all(self._pipes, deadline.remaining(), self._aborter, self._added.shutdown) and drained
+        )
+
+    def _end_drain(self, seconds: float) -> bool:
+        if not self._sources:
+            return True
+        deadline = Deadline(seconds)
+        self._drain.stop(deadline.remaining())
+        return self._drain.drain_now(deadline.remaining())
 
     def silence(self) -> None:
         """In a forked child: end the threads that the SDK restarts there for the parent, and send nothing."""

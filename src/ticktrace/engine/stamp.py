@@ -3,6 +3,9 @@
 A stamp is an object that collects while a block runs: clock readings and small tuples, nothing else. What follows from
 them is told in three plain methods, so that each engine can ask when it suits it: while the block ends, or on a thread
 of its own, and for the span only if its trace is kept.
+
+A note is smaller yet: a tuple that begins with the function which knows what follows from it. Notes and stamps wait in one
+queue, so what was noted in a block is known when the block's own stamp is derived.
 """
 
 from __future__ import annotations
@@ -19,7 +22,20 @@ if TYPE_CHECKING:
 
     from ticktrace.engine.binding import BoundHistogram
 
-__all__ = ["NOTHING_MORE", "Happened", "SpanEnd", "SpanStart", "Stamp", "StampEvent", "Stamps"]
+__all__ = [
+    "NOTHING_MORE",
+    "Happened",
+    "Note",
+    "SpanEnd",
+    "SpanStart",
+    "Stamp",
+    "StampEvent",
+    "Stamps",
+    "events_of",
+]
+
+Note = tuple[Any, ...]
+"""Its first item is a function that takes the note and never needs to be quick."""
 
 
 class Happened:
@@ -61,6 +77,19 @@ class SpanEnd(NamedTuple):
 NOTHING_MORE = SpanEnd()
 
 
+def _at(event: StampEvent) -> int:
+    return event.at
+
+
+def events_of(stamp: Stamp, end: SpanEnd) -> Sequence[StampEvent]:
+    """All events of an ended block in their order; what was told after it has come too late, on every engine."""
+    told = stamp.told
+    if not told:
+        return end.events
+    ended = stamp.ended
+    return sorted([*(event for event in tuple(told) if event.at <= ended), *end.events], key=_at)
+
+
 class Stamp(Protocol):
     """A timed block.
 
@@ -69,12 +98,14 @@ class Stamp(Protocol):
         ended: monotonic clock at exit, ns; 0 while the block runs.
         parent: the stamp or span below which its span stands.
         made_span: the engine's own: its span, once it was made.
+        told: events that came from outside, in any order; None for none.
     """
 
     started: int
     ended: int
     parent: Any
     made_span: Any
+    told: Any
 
     @property
     def span_name(self) -> str:
@@ -98,7 +129,7 @@ class Stamps(Protocol):
 
     Attributes:
         ready: whether it takes them now; else spans are to be made as they begin, for somebody wants to see that.
-        waiting: takes the stamp of a block that has ended.
+        waiting: takes the stamp of a block that has ended, and notes.
         mark: if more wait, `crowded` must be called.
     """
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from opentelemetry import context as otel_context
 from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
-from ticktrace.engine import report, text_of
+from ticktrace.engine import events_of, report, text_of
 from ticktrace.trading._keys import STAGE_KEY
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _complete_span(stage: Stage, error: BaseException | None) -> None:
     end = stage.span_end()
     if end.attributes:
         span.set_attributes(end.attributes)
-    for event in end.events:
+    for event in events_of(stage, end):
         span.add_event(event.name, event.attributes, stage.offset + event.at)
     if end.status is not None:
         span.set_status(end.status)

@@ -48,6 +48,8 @@ __all__ = ["SpanEnd", "SpanStart", "Stage", "StageEvent", "current_stage"]
 
 StageEvent = StampEvent
 
+_MOST_TOLD = 1_000  # a span takes fewer, by default
+
 _new_context = StageContext.__new__
 
 
@@ -87,6 +89,7 @@ class Stage:
         parent: the stage or span below which it stands, on an engine that takes stamps.
         stamps: where it is noted, on such an engine.
         made_span: its span, once it was made.
+        told: events that others have told of it; None for none.
         hooked: whether `entering` or `leaving` has something to do.
         minds: whether `failing` has.
     """
@@ -102,6 +105,7 @@ class Stage:
     parent: Any = None
     stamps: Stamps | None = None
     made_span: Span | None = None
+    told: list[StageEvent] | None = None
     _again: int = 0
     _paused: Stamps | None = None
 
@@ -178,6 +182,14 @@ class Stage:
         """The block has raised: what cannot wait, such as an order's state."""
 
     # What all stages share.
+
+    def tell(self, event: StageEvent) -> None:
+        """Add an event to the span; one from after the block comes too late for that."""
+        told = self.told
+        if told is None:
+            told = self.__dict__.setdefault("told", [])  # two threads may be the first at once
+        if len(told) < _MOST_TOLD:
+            told.append(event)
 
     def with_error(self, labels: Mapping[str, Any]) -> Mapping[str, Any]:
         """The labels of a duration: with ``error.type`` when the block raised."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ticktrace import semconv
-from ticktrace.engine import Happened, report, text_of
+from ticktrace.engine import NOTHING_MORE, Happened, report, text_of
 from ticktrace.trading._recorder import WALL
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
 from ticktrace.trading._time import Timestamp, iso_utc, usable_seconds
@@ -47,7 +47,6 @@ class Candle(Stage):
     found_by_decorators = True
 
     _context: Context | None = None
-    _events: list[StageEvent] | None = None
     _received: float | None = None
     _step: int = 0
     _times: tuple[float | None, float | None] | None = None
@@ -93,13 +92,6 @@ class Candle(Stage):
         signal.strategy = strategy if strategy.__class__ is str else text_of(strategy)
         return signal
 
-    def tell(self, event: StageEvent) -> None:
-        """Add an event to the candle's span."""
-        if self._events is None:
-            self._events = [event]
-        else:
-            self._events.append(event)
-
     def times(self) -> tuple[float | None, float | None]:
         """When the bar opened and closed, Unix seconds; each follows from the other by the timeframe.
 
@@ -141,16 +133,14 @@ class Candle(Stage):
         return SpanStart(self.market.candle_span_name, attributes)
 
     def span_end(self) -> SpanEnd:
-        """Gaps, and what was told later."""
+        """Gaps."""
         self.market.settle_arrivals()
-        # What was told after the block has come too late for the span, on every engine.
-        events = [event for event in self._events or () if event.at <= self.ended]
         if self._step > 0:
             gap = StageEvent(semconv.EVENT_CANDLE_GAP, {semconv.CANDLE_GAP_COUNT: self._step}, self.started)
-            events = [gap, *events]
-        elif self._step < 0:
-            events = [StageEvent(semconv.EVENT_CANDLE_OUT_OF_ORDER, {}, self.started), *events]
-        return SpanEnd(events=events)
+            return SpanEnd(events=(gap,))
+        if self._step < 0:
+            return SpanEnd(events=(StageEvent(semconv.EVENT_CANDLE_OUT_OF_ORDER, {}, self.started),))
+        return NOTHING_MORE
 
     def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
         """Record the candle's instruments."""

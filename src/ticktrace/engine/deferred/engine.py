@@ -17,7 +17,6 @@ from ticktrace.engine.deferred.stamped import StampQueue
 from ticktrace.engine.deferred.tail import KeepRules
 from ticktrace.engine.deferred.trace_buffer import TraceBuffer
 from ticktrace.engine.deferred.tracer import DeferredTracer
-from ticktrace.engine.drain import Drain
 from ticktrace.engine.patience import CALLED, Stall
 from ticktrace.engine.pipes import span_pipe
 from ticktrace.engine.sdk import SdkEngine, exemplar_filter, span_limits
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
     from ticktrace.engine.delivery import Delivery
-    from ticktrace.engine.drain import Source
+    from ticktrace.engine.drain import Drain
     from ticktrace.engine.pipes import NamedTarget, Pipe
     from ticktrace.engine.plan import Plan
     from ticktrace.engine.stamp import Stamps
@@ -115,8 +114,7 @@ class DeferredEngine(SdkEngine):
             on_verdict=self._judged,
             congested=self._congested,
         )
-        self._sources: list[Source] = [self._judge]
-        self._drain = Drain(self._sources, patience=self._patience)
+        self._sources.append(self._judge)
         self._buffer.relieve = self._relieve
         provider.drain = self._drain_everything
         self._drain.start()
@@ -233,6 +231,9 @@ class DeferredEngine(SdkEngine):
                 return False
             self._buffer.sweep(everything=True)
             return self._drain.drain_now(deadline.remaining())
+
+    def _end_drain(self, seconds: float) -> bool:  # noqa: ARG002  `shutdown` has done it by then, in its own way
+        return True
 
     def settle(self) -> None:
         """Judge and deliver the traces that have ended."""

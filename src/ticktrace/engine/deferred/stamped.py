@@ -20,7 +20,7 @@ from ticktrace.engine.deferred.span_attributes import owned, write_all
 from ticktrace.engine.deferred.span_exceptions import note_exception
 from ticktrace.engine.deferred.spans import LightSpan
 from ticktrace.engine.deferred.trace_buffer import Trace
-from ticktrace.engine.stamp import Happened
+from ticktrace.engine.stamp import Happened, events_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ticktrace.engine.deferred.provider import DeferredTracerProvider
     from ticktrace.engine.deferred.span_attributes import Owned
     from ticktrace.engine.deferred.tracer import DeferredTracer
-    from ticktrace.engine.stamp import Stamp
+    from ticktrace.engine.stamp import Note, Stamp
 
 __all__ = ["StampQueue", "StampedSpan"]
 
@@ -119,7 +119,7 @@ class StampedSpan(LightSpan):
                 self.raw_attributes, end.attributes, tracer.most_attributes, tracer.attribute_length
             )
         offset = self.trace.offset
-        for event in end.events:
+        for event in events_of(stamp, end):
             kept = owned(event.attributes, tracer.most_event_attributes, tracer.value_length)
             self.tell_event(event.name, kept, offset + event.at)
         if end.status is not None and self.raw_status.status_code is not StatusCode.OK:
@@ -245,7 +245,7 @@ class StampQueue:
         self._observed: list[tuple[BoundHistogram, float]] = []
         self.ready: bool = not provider.starters
         provider.on_starter = self._stand_back
-        self.waiting: deque[Stamp] = deque()
+        self.waiting: deque[Stamp | Note] = deque()
         self.limit: int = limit
         self.mark: int = min(_MANY, limit)
         self._wake = wake
@@ -354,7 +354,13 @@ class StampQueue:
                 yield
         self.mark = min(_MANY, self.limit)
 
-    def _derive(self, stamp: Stamp) -> None:
+    def _derive(self, stamp: Stamp | Note) -> None:
+        if isinstance(stamp, tuple):
+            try:
+                stamp[0](stamp)
+            except Exception as error:  # noqa: BLE001  as below
+                report("note", error)
+            return
         with _making:
             try:
                 span: StampedSpan = stamp.made_span or self._made(stamp)
