@@ -6,6 +6,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.sdk._logs.export import LogRecordExporter
 from opentelemetry.sdk.metrics.export import MetricExporter
 from opentelemetry.sdk.trace.export import SpanExporter
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-__all__ = ["NAME", "MisbehavingMetrics", "MisbehavingSpans", "install"]
+__all__ = ["NAME", "MisbehavingLogs", "MisbehavingMetrics", "MisbehavingSpans", "install"]
 
 NAME = "misbehaving"
 """What to write into the settings' ``exporters``."""
@@ -55,15 +56,35 @@ class MisbehavingMetrics(MetricExporter):
         self.released.set()
 
 
+class MisbehavingLogs(LogRecordExporter):
+    """Does with log records what `behave` does."""
+
+    behave: Callable[[Any], Any]
+    released = threading.Event()
+
+    def export(self, batch: Any) -> Any:
+        """Behave."""
+        return type(self).behave(batch)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Nothing waits."""
+        return True
+
+    def shutdown(self) -> None:
+        """Let go of what hangs."""
+        self.released.set()
+
+
 def install(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Install both, as a package of its own, for as long as the test runs."""
+    """Install all, as a package of its own, for as long as the test runs."""
     package = folder / "misbehaving-1.0.dist-info"
     package.mkdir(parents=True)
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: misbehaving\nVersion: 1.0\n")
     (package / "entry_points.txt").write_text(
         f"[opentelemetry_traces_exporter]\n{NAME} = {__name__}:MisbehavingSpans\n"
         f"[opentelemetry_metrics_exporter]\n{NAME} = {__name__}:MisbehavingMetrics\n"
+        f"[opentelemetry_logs_exporter]\n{NAME} = {__name__}:MisbehavingLogs\n"
     )
     monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
-    for kind in (MisbehavingSpans, MisbehavingMetrics):
+    for kind in (MisbehavingSpans, MisbehavingMetrics, MisbehavingLogs):
         monkeypatch.setattr(kind, "released", threading.Event())

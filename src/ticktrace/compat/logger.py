@@ -101,6 +101,9 @@ class MetricsLogger:
         _write("trading.engine.signals.active", signals_count)
         _write("trading.engine.orders.open", orders_count)
         _write("trading.engine.heartbeat.timestamp", time.time())
+        if _log.isEnabledFor(logging.DEBUG):
+            said = {"positions": positions_count, "signals": signals_count, "orders": orders_count}
+            _log.debug("engine cycle of %s s in state %s %s", cycle_time, state, _spoken(said))
 
     @contained(None)
     def log_scanner_metrics(
@@ -129,8 +132,10 @@ class MetricsLogger:
         if isinstance(filters_applied, Mapping):
             for name, symbols in filters_applied.items():
                 _write("trading.scanner.filtered", symbols, {**labels, semconv.FILTER_NAME: name})
-        elif filters_applied is not None and _log.isEnabledFor(logging.DEBUG):
-            _log.debug("scan of %d symbols by %s", symbols_scanned, ", ".join(map(str, filters_applied)))
+        if _log.isEnabledFor(logging.DEBUG):
+            said = {"symbols": symbols_scanned, "candidates": candidates_found}
+            filtered = ", ".join(map(str, filters_applied or ()))
+            _log.debug("scan of %s s by %s %s filters=%s", scan_time, scanner, _spoken(said), filtered)
 
     @contained(None)
     def log_trade_event(  # noqa: PLR0917  the signature that callers have

@@ -1,7 +1,8 @@
 """Processors that the application or a library adds to our providers: contained, and shut down with the rest.
 
 The SDK calls a processor on the thread that starts or ends a span and lets through what it raises. Ours may be trusted;
-of others nothing is known, so each stands behind a guard, which costs those without such a processor nothing.
+of others nothing is known, so each stands behind a guard, which costs those without such a processor nothing. The guard
+also takes secrets out of what has ended; a processor that looks at a span while it lives sees it as it is.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from ticktrace.engine.attendant import Attendant, Request
 from ticktrace.engine.barrier import attempt, report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry.context import Context
     from opentelemetry.sdk._logs import ReadWriteLogRecord
     from opentelemetry.sdk.trace import ReadableSpan, Span
@@ -30,8 +33,9 @@ SILENT_STARTS = (SpanProcessor.on_start, SimpleSpanProcessor.on_start, BatchSpan
 class _SilentAtStart(SpanProcessor):
     """A guard that does nothing at a span's start, so that an engine need not show it one."""
 
-    def __init__(self, inner: SpanProcessor) -> None:
+    def __init__(self, inner: SpanProcessor, scrub: Callable[[ReadableSpan], ReadableSpan] | None) -> None:
         self._inner = inner
+        self._scrub = scrub
 
     def _on_ending(self, span: Span) -> None:
         try:
@@ -41,7 +45,7 @@ class _SilentAtStart(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         try:
-            self._inner.on_end(span)
+            self._inner.on_end(span if self._scrub is None else self._scrub(span))
         except Exception as error:  # noqa: BLE001  the barrier
             report("an added span processor's on_end", error)
 
@@ -62,18 +66,23 @@ class _GuardedSpanProcessor(_SilentAtStart):
             report("an added span processor's on_start", error)
 
 
-def _guarded(processor: SpanProcessor) -> _SilentAtStart:
+def _guarded(
+    processor: SpanProcessor, scrub: Callable[[ReadableSpan], ReadableSpan] | None
+) -> _SilentAtStart:
     silent = getattr(processor.on_start, "__func__", None) in SILENT_STARTS
-    return (_SilentAtStart if silent else _GuardedSpanProcessor)(processor)
+    return (_SilentAtStart if silent else _GuardedSpanProcessor)(processor, scrub)
 
 
 class _GuardedLogProcessor(LogRecordProcessor):
-    def __init__(self, inner: LogRecordProcessor) -> None:
+    def __init__(
+        self, inner: LogRecordProcessor, scrub: Callable[[ReadWriteLogRecord], ReadWriteLogRecord] | None
+    ) -> None:
         self._inner = inner
+        self._scrub = scrub
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         try:
-            self._inner.on_emit(log_record)
+            self._inner.on_emit(log_record if self._scrub is None else self._scrub(log_record))
         except Exception as error:  # noqa: BLE001  the barrier
             report("an added log record processor's on_emit", error)
 
@@ -94,9 +103,20 @@ class _GuardedLogProcessor(LogRecordProcessor):
 
 
 class Added:
-    """What was added to the providers of one engine."""
+    """What was added to the providers of one engine.
 
-    def __init__(self) -> None:
+    Args:
+        scrub_span: takes secrets out of a span before a processor is told of its end; None for leaving them.
+        scrub_log: the same for log records.
+    """
+
+    def __init__(
+        self,
+        scrub_span: Callable[[ReadableSpan], ReadableSpan] | None = None,
+        scrub_log: Callable[[ReadWriteLogRecord], ReadWriteLogRecord] | None = None,
+    ) -> None:
+        self.scrub_span: Callable[[ReadableSpan], ReadableSpan] | None = scrub_span
+        self.scrub_log: Callable[[ReadWriteLogRecord], ReadWriteLogRecord] | None = scrub_log
         self._processors: list[tuple[SpanProcessor | LogRecordProcessor, Attendant]] = []
 
     def note(self, processor: SpanProcessor | LogRecordProcessor) -> None:
@@ -124,7 +144,7 @@ class OpenTracerProvider(TracerProvider):
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Add a processor; what it raises is reported, and it is shut down when telemetry is."""
-        guarded = _guarded(span_processor)
+        guarded = _guarded(span_processor, self.added.scrub_span)
         self.added.note(guarded)
         super().add_span_processor(guarded)
 
@@ -140,7 +160,7 @@ class OpenLoggerProvider(LoggerProvider):
 
     def add_log_record_processor(self, log_record_processor: LogRecordProcessor) -> None:
         """Add a processor; see `OpenTracerProvider.add_span_processor`."""
-        guarded = _GuardedLogProcessor(log_record_processor)
+        guarded = _GuardedLogProcessor(log_record_processor, self.added.scrub_log)
         self.added.note(guarded)
         super().add_log_record_processor(guarded)
 

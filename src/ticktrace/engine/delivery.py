@@ -217,11 +217,20 @@ class GuardedSpanExporter(SpanExporter):
         inner: the exporter.
         delivery: the account.
         gently: whether it gets spans that are gone through with pauses.
+        scrub: takes secrets out of a span, and never raises; None for leaving them as they are.
     """
 
-    def __init__(self, inner: SpanExporter, delivery: Delivery, *, gently: bool = False) -> None:
+    def __init__(
+        self,
+        inner: SpanExporter,
+        delivery: Delivery,
+        *,
+        gently: bool = False,
+        scrub: Callable[[ReadableSpan], ReadableSpan] | None = None,
+    ) -> None:
         self._inner = inner
         self._gently = gently
+        self._scrub = scrub
         self.delivery = delivery
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -230,12 +239,23 @@ class GuardedSpanExporter(SpanExporter):
             return SpanExportResult.SUCCESS
         self.delivery.take(len(spans))
         try:
+            spans = self._scrubbed(spans)
             result = self._inner.export(_Paced(spans) if self._gently else spans)
         except _ANYTHING as error:
             self.delivery.settle(len(spans), f"{type(error).__name__}: {error}")
             return SpanExportResult.FAILURE
         self.delivery.settle(len(spans), _outcome(self._inner, succeeded=result is SpanExportResult.SUCCESS))
         return result
+
+    def _scrubbed(self, spans: Sequence[ReadableSpan]) -> Sequence[ReadableSpan]:
+        if self._scrub is None:
+            return spans
+        scrubbed: list[ReadableSpan] = []
+        for start in range(0, len(spans), _SPANS_AT_ONCE):
+            if start and self._gently:
+                sleep(_PAUSE_SECONDS)
+            scrubbed += map(self._scrub, spans[start : start + _SPANS_AT_ONCE])
+        return scrubbed
 
     def shutdown(self) -> None:
         """Shut the exporter down, which also ends an export that hangs where the exporter can."""
@@ -248,10 +268,22 @@ class GuardedSpanExporter(SpanExporter):
 
 
 class GuardedLogExporter(LogRecordExporter):
-    """A log exporter behind its account."""
+    """A log exporter behind its account.
 
-    def __init__(self, inner: LogRecordExporter, delivery: Delivery) -> None:
+    Args:
+        inner: the exporter.
+        delivery: the account.
+        scrub: takes secrets out of a record, and never raises; None for leaving them as they are.
+    """
+
+    def __init__(
+        self,
+        inner: LogRecordExporter,
+        delivery: Delivery,
+        scrub: Callable[[ReadableLogRecord], ReadableLogRecord] | None = None,
+    ) -> None:
         self._inner = inner
+        self._scrub = scrub
         self.delivery = delivery
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
@@ -260,7 +292,7 @@ class GuardedLogExporter(LogRecordExporter):
             return LogRecordExportResult.SUCCESS
         self.delivery.take(len(batch))
         try:
-            result = self._inner.export(batch)
+            result = self._inner.export(batch if self._scrub is None else [*map(self._scrub, batch)])
         except _ANYTHING as error:
             self.delivery.settle(len(batch), f"{type(error).__name__}: {error}")
             return LogRecordExportResult.FAILURE

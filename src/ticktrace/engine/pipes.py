@@ -15,7 +15,7 @@ from ticktrace.engine.delivery import Delivery, GuardedLogExporter, GuardedSpanE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+    from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
     from opentelemetry.sdk._logs.export import LogRecordExporter
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
@@ -158,6 +158,7 @@ def span_pipe(
     stall: Stall | None = None,
     *,
     gently: bool = False,
+    scrub: Callable[[ReadableSpan], ReadableSpan] | None = None,
 ) -> tuple[SpanProcessor, Pipe]:
     """The span processor for an exporter, and its pipe. In-memory capture is immediate, all else is batched.
 
@@ -166,11 +167,12 @@ def span_pipe(
         queue: the bounds of its queue.
         stall: of the threads that end spans, should it be full; by default it then drops.
         gently: export in small batches and with pauses, so that the exporting thread does not hold the GIL for long.
+        scrub: takes secrets out of a span.
     """
     immediately = named.name == "memory"
     room = None if immediately else queue.max_queue_size
     delivery = Delivery("traces", named.name, named.destination, room, stall)
-    guard = GuardedSpanExporter(named.target, delivery, gently=gently)
+    guard = GuardedSpanExporter(named.target, delivery, gently=gently, scrub=scrub)
     if immediately:
         immediate = SimpleSpanProcessor(guard)
         return immediate, _pipe(delivery, immediate, guard)
@@ -185,7 +187,11 @@ def span_pipe(
     return processor, _pipe(delivery, processor, guard)
 
 
-def log_pipe(named: NamedTarget[LogRecordExporter], queue: QueueSettings) -> tuple[LogRecordProcessor, Pipe]:
+def log_pipe(
+    named: NamedTarget[LogRecordExporter],
+    queue: QueueSettings,
+    scrub: Callable[[ReadableLogRecord], ReadableLogRecord] | None = None,
+) -> tuple[LogRecordProcessor, Pipe]:
     """The log record processor for an exporter, and its pipe; see `span_pipe`.
 
     Its queue is never waited for: `logging` holds a lock meanwhile, which the exporting thread may need to say something.
@@ -193,7 +199,7 @@ def log_pipe(named: NamedTarget[LogRecordExporter], queue: QueueSettings) -> tup
     immediately = named.name == "memory"
     room = None if immediately else queue.max_queue_size
     delivery = Delivery("logs", named.name, named.destination, room)
-    guard = GuardedLogExporter(named.target, delivery)
+    guard = GuardedLogExporter(named.target, delivery, scrub)
     if immediately:
         immediate = SimpleLogRecordProcessor(guard)
         return immediate, _pipe(delivery, immediate, guard)

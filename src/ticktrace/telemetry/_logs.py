@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 
 from ticktrace.engine import report
 from ticktrace.errors import MissingExtraError
+from ticktrace.telemetry._trace_ids import JOINED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,10 +28,14 @@ _OWN = ("opentelemetry.", "ticktrace.", "urllib3.", "grpc.")
 
 
 class _NotOurOwn(logging.Filter):
-    """Keeps out what exporters and this package say of themselves, which would feed on itself."""
+    """Keeps out what exporters and this package say of themselves, which would feed on itself.
+
+    Known by their loggers' names, and other people's exporters by when they say it: while they export, OpenTelemetry's
+    processors and readers mark the context.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return not f"{record.name}.".startswith(_OWN)
+        return not f"{record.name}.".startswith(_OWN) and not get_value(_SUPPRESS_INSTRUMENTATION_KEY)
 
 
 def capture_logs(settings: Settings, provider: LoggerProvider) -> Callable[[], None]:
@@ -63,6 +70,13 @@ def capture_logs(settings: Settings, provider: LoggerProvider) -> Callable[[], N
                 super().emit(record)
             except Exception as error:  # noqa: BLE001  e.g. arguments that do not fit the message
                 report("logs.capture", error)
+
+        def _get_attributes(self, record: logging.LogRecord) -> tuple[dict[str, Any], str | None]:
+            """Less the ids: the exported record has them where they belong."""
+            attributes, event = super()._get_attributes(record)
+            for name in JOINED:
+                attributes.pop(name, None)
+            return attributes, event
 
         def flush(self) -> None:
             """Nothing: the telemetry handle flushes. The original starts a thread, at exit of all times."""

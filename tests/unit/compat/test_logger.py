@@ -57,8 +57,8 @@ def test_a_name_that_is_none_is_said_and_counted(
 
 def test_what_is_no_label_goes_to_the_log(telemetry: Telemetry, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, logger="ticktrace.metrics"):
-        LOGGER.log_metric("portfolio_value", 1, {"strategy": "sma"}, {"account": "A-1"})
-    assert "portfolio_value=1 strategy=sma account=A-1" in caplog.text
+        LOGGER.log_metric("portfolio_value", 1, {"strategy": "sma"}, {"desk": "A-1"})
+    assert "portfolio_value=1 strategy=sma desk=A-1" in caplog.text
     assert "A-1" not in str(Captured(telemetry).points("trading.portfolio.value"))
 
 
