@@ -15,6 +15,7 @@ GENERATED = {
     "alias_rules.py": "monitoring/prometheus/rules/aliases.yml",
     "configuration_reference.py": "docs/reference/configuration.md",
     "instruments_reference.py": "docs/reference/instruments.md",
+    "journal_reference.py": "docs/journal.schema.json",
 }
 
 
