@@ -1,14 +1,19 @@
-"""How late the event loop runs what is due (``python.event_loop.lag``)."""
+"""How late the event loop runs what is due (``python.event_loop.lag``), and what has blocked it."""
 
 from __future__ import annotations
 
+import sys
+import threading
 from typing import TYPE_CHECKING
+
+from ticktrace.runtime._blocks import BlockWatch
+from ticktrace.runtime._frames import depth_of
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, TimerHandle
     from collections.abc import Callable
 
-    from ticktrace.engine import Instruments
+    from ticktrace.engine import Instruments, Interruptions
 
 __all__ = ["watch_loop"]
 
@@ -16,27 +21,46 @@ __all__ = ["watch_loop"]
 class _Lag:
     """A callback that is due every `period` seconds and notes how late it is. Works with any loop; nothing is patched."""
 
-    def __init__(self, instruments: Instruments, loop: AbstractEventLoop, period: float) -> None:
+    def __init__(
+        self, instruments: Instruments, loop: AbstractEventLoop, period: float, blocks: BlockWatch | None
+    ) -> None:
         self._record = instruments.histogram("python.event_loop.lag", {})
         self._loop = loop
         self._period = period
+        self._blocks = blocks
         self._due = 0.0
         self._handle: TimerHandle | None = None
         self._over = False
         loop.call_soon_threadsafe(self._begin)
 
     def _begin(self) -> None:
+        if self._over:
+            return
+        self._look_down(1)
+        self._schedule()
+
+    def _tick(self) -> None:
+        self._record.record(max(0.0, self._loop.time() - self._due))
+        self._look_down(1)
+        self._schedule()
+
+    def _schedule(self) -> None:
         if not self._over:
             self._due = self._loop.time() + self._period
             self._handle = self._loop.call_at(self._due, self._tick)
 
-    def _tick(self) -> None:
-        self._record.record(max(0.0, self._loop.time() - self._due))
-        self._begin()
+    def _look_down(self, above: int) -> None:
+        """See how deep the loop's own frames go here: what is beyond belongs to a callback."""
+        blocks = self._blocks
+        if blocks is not None:
+            blocks.depth = depth_of(sys._getframe(above)) - 1  # noqa: SLF001  without that of the callback
+            blocks.thread = threading.get_ident()
 
     def end(self) -> None:
         """Stop; from any thread."""
         self._over = True
+        if self._blocks is not None:
+            self._blocks.end()
         if not self._loop.is_closed():
             try:
                 self._loop.call_soon_threadsafe(self._cancel)
@@ -48,9 +72,23 @@ class _Lag:
             self._handle.cancel()
 
 
-def watch_loop(instruments: Instruments, loop: AbstractEventLoop, period: float) -> Callable[[], None]:
+def watch_loop(
+    instruments: Instruments,
+    loop: AbstractEventLoop,
+    period: float,
+    slow: float = 0.0,
+    interruptions: Interruptions | None = None,
+) -> Callable[[], None]:
     """Measure how late `loop` is, every `period` seconds, until the function that is returned is called.
 
     A callback that blocks for longer than a period is seen as one lag of about its length, less up to a period.
+
+    Args:
+        instruments: records it.
+        loop: whichever.
+        period: seconds.
+        slow: a callback that blocks the loop for so many seconds is told and said; see `BlockWatch`.
+        interruptions: is told of it; without, nobody is.
     """
-    return _Lag(instruments, loop, period).end
+    blocks = None if interruptions is None or slow <= 0 else BlockWatch(loop, slow, interruptions)
+    return _Lag(instruments, loop, period, blocks).end
