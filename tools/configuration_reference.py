@@ -8,9 +8,13 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from _generated import write_or_check
-from ticktrace.settings import LEAVES, InstrumentSettings, Leaf, Settings, ViewSettings
+from ticktrace.settings import LEAVES, InstrumentSettings, Leaf, ObjectiveSettings, Settings, ViewSettings
 
-_BELOW = {"metrics.views": "a list of views, see below", "metrics.instruments": "a group, see below"}
+_BELOW = {
+    "metrics.views": "a list of views, see below",
+    "metrics.instruments": "a group, see below",
+    "slo.objectives": "a group, see below",
+}
 
 _HEAD = """\
 # Configuration reference
@@ -35,7 +39,11 @@ def page() -> str:
             heading = group
             parts.append(_group_head(leaf))
         parts.append(_row(leaf))
-    parts += [_entry("metrics.views", ViewSettings), _entry("metrics.instruments", InstrumentSettings)]
+    parts += [
+        _entry("metrics.views", ViewSettings),
+        _entry("metrics.instruments", InstrumentSettings),
+        _entry("slo.objectives", ObjectiveSettings),
+    ]
     return "\n".join(parts) + "\n"
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "MissingExtraError",
     "NoEventLoopError",
     "SettingsError",
+    "SnapshotError",
     "TicktraceError",
     "UnknownExporterError",
 ]
@@ -62,3 +63,7 @@ class CatalogError(TicktraceError, LookupError):
 
 class LedgerStateError(TicktraceError, ValueError):
     """The saved books of a ledger cannot be read, or were kept in another way than now."""
+
+
+class SnapshotError(TicktraceError, ValueError):
+    """A file that is no memory snapshot, or one that this version cannot read."""

@@ -39,6 +39,10 @@ __all__ = [
     "DB_NAMESPACE",
     "DB_OPERATION_NAME",
     "DB_SYSTEM_NAME",
+    "DIAGNOSTIC_PASSED",
+    "DIAGNOSTIC_PAYLOAD",
+    "DIAGNOSTIC_REASON",
+    "DIAGNOSTIC_STAGE",
     "DISCONNECT_REASON",
     "DROP_REASON",
     "ELAPSED",
@@ -57,12 +61,16 @@ __all__ = [
     "EVENT_CANDLE_OUT_OF_ORDER",
     "EVENT_CASH_VIOLATION",
     "EVENT_CYCLE_OVERRUN",
+    "EVENT_DIAGNOSTIC",
     "EVENT_DROPPED",
     "EVENT_ENGINE_TRANSITION",
     "EVENT_ERROR",
     "EVENT_FILTER_EVALUATED",
     "EVENT_HANDLER_NAME",
     "EVENT_HANDLER_SLOW",
+    "EVENT_JITTER_GC",
+    "EVENT_JITTER_LOOP",
+    "EVENT_JITTER_RATE_LIMIT",
     "EVENT_ORDER_ACKNOWLEDGED",
     "EVENT_ORDER_CANCELED",
     "EVENT_ORDER_EXPIRED",
@@ -79,6 +87,8 @@ __all__ = [
     "EVENT_SENTIMENT_DIVERGED",
     "EVENT_SIGNAL_GENERATED",
     "EVENT_SIGNAL_REJECTED",
+    "EVENT_SLO_RECOVERED",
+    "EVENT_SLO_VIOLATED",
     "EVENT_STOP_LOSS_TRIGGERED",
     "EVENT_TAKE_PROFIT_TRIGGERED",
     "EVENT_TIME",
@@ -94,9 +104,16 @@ __all__ = [
     "HTTP_REQUEST_METHOD",
     "HTTP_RESPONSE_STATUS_CODE",
     "HTTP_ROUTE",
+    "JITTER_AT",
+    "JITTER_CALLBACK",
+    "JITTER_GC_DURATION",
+    "JITTER_LOOP_DURATION",
+    "JITTER_RATE_LIMIT_DURATION",
     "MEASURE_NAME",
     "METRIC_ATTRIBUTES",
     "NETWORK_PROTOCOL_VERSION",
+    "NOTIFICATION_CHANNEL",
+    "NOTIFICATION_RESULT",
     "ORDER_CLIENT_ID",
     "ORDER_EXPECTED_PRICE",
     "ORDER_ID",
@@ -131,11 +148,18 @@ __all__ = [
     "SIGNAL_PRICE",
     "SIGNAL_REJECT_REASON",
     "SIGNAL_TYPE",
+    "SLO_CONDITION",
+    "SLO_GOOD",
+    "SLO_NAME",
+    "SLO_TARGET",
+    "SLO_TOTAL",
+    "SLO_WINDOW",
     "SPAN_BUFFER_UPDATE",
     "SPAN_CANDLE",
     "SPAN_CYCLE",
     "SPAN_FILL",
     "SPAN_HANDLE",
+    "SPAN_OBJECTIVE",
     "SPAN_ONLY_ATTRIBUTES",
     "SPAN_ORDER",
     "SPAN_PROVIDER",
@@ -315,7 +339,31 @@ TELEMETRY_ENGINE: Final = "ticktrace.engine"
 TELEMETRY_VERSION: Final = "ticktrace.version"
 """The version of ticktrace."""
 
+SLO_NAME: Final = "ticktrace.slo.name"
+"""An objective, as the settings call it."""
+
+SLO_WINDOW: Final = "ticktrace.slo.window"
+"""The time over which a figure of an objective was computed: ``5m``, ``30m``, ``1h``, ``6h``."""
+
+SLO_CONDITION: Final = "ticktrace.slo.condition"
+"""Why an objective is violated: ``missed``, ``fast_burn``, ``slow_burn``."""
+
+NOTIFICATION_CHANNEL: Final = "ticktrace.notification.channel"
+"""Whom a message was for: the kind of service and its place in the settings, e.g. ``slack-1``."""
+
+NOTIFICATION_RESULT: Final = "ticktrace.notification.result"
+"""What became of a message: ``sent``, ``failed``."""
+
 # --- on spans, events and logs only: without bound -------------------------------------------------------------------
+
+SLO_GOOD: Final = "ticktrace.slo.good"
+"""How many events of an objective's window were good."""
+
+SLO_TOTAL: Final = "ticktrace.slo.total"
+"""How many events an objective's window had."""
+
+SLO_TARGET: Final = "ticktrace.slo.target"
+"""The share of events that an objective wants to be good."""
 
 ORDER_ID: Final = "trading.order.id"
 """The venue's id of the order (FIX OrderID, 37)."""
@@ -353,6 +401,18 @@ FILTER_THRESHOLD: Final = "trading.filter.threshold"
 FILTER_COMPARISON: Final = "trading.filter.comparison"
 """How: ``>=``, ``>``, ``<=``, ``<``, ``==``, ``!=``."""
 
+DIAGNOSTIC_STAGE: Final = "trading.diagnostic.stage"
+"""Which step of the way from candle to fill a diagnostic is about."""
+
+DIAGNOSTIC_REASON: Final = "trading.diagnostic.reason"
+"""Why something was not done, as one of few words."""
+
+DIAGNOSTIC_PASSED: Final = "trading.diagnostic.passed"
+"""The verdict."""
+
+DIAGNOSTIC_PAYLOAD: Final = "trading.diagnostic.payload"
+"""Anything else that was recorded, as JSON."""
+
 EVENT_TIME: Final = "trading.event.time_unix_nano"
 """Market time of what the span is about, in nanoseconds since 1970 UTC; span times are the machine's."""
 
@@ -376,6 +436,21 @@ ELAPSED: Final = "trading.elapsed"
 
 ELAPSED_LIMIT: Final = "trading.elapsed_limit"
 """How long it was allowed to take, in seconds."""
+
+JITTER_GC_DURATION: Final = "trading.jitter.gc.duration"
+"""How long garbage collections stopped it, in seconds."""
+
+JITTER_LOOP_DURATION: Final = "trading.jitter.loop.duration"
+"""How long callbacks blocked its event loop at least, in seconds."""
+
+JITTER_RATE_LIMIT_DURATION: Final = "trading.jitter.rate_limit.duration"
+"""How long its calls were held back to stay within rate limits, in seconds."""
+
+JITTER_CALLBACK: Final = "trading.jitter.callback"
+"""The callback or coroutine that blocked the event loop; the slowest of several."""
+
+JITTER_AT: Final = "trading.jitter.at"
+"""Where it was when it blocked, as function and line."""
 
 SCAN_SYMBOL_COUNT: Final = "trading.scan.symbol_count"
 """How many symbols the scan looked at."""
@@ -457,8 +532,14 @@ SPAN_CYCLE: Final = "cycle"
 SPAN_HANDLE: Final = "handle"
 """Span, CONSUMER, named ``handle {event type}``: one handler's work on one event of the bus."""
 
+SPAN_OBJECTIVE: Final = "objective"
+"""Root span, INTERNAL, named ``objective {name}``: an objective was found violated."""
+
 EVENT_FILTER_EVALUATED: Final = "trading.filter.evaluated"
 """A filter or condition was evaluated."""
+
+EVENT_DIAGNOSTIC: Final = "trading.diagnostic"
+"""The application has recorded something of its own; its attributes begin with ``trading.diagnostic.``."""
 
 EVENT_SIGNAL_GENERATED: Final = "trading.signal.generated"
 """The strategy emitted a signal."""
@@ -502,6 +583,15 @@ EVENT_PROVIDER_RETRIED: Final = "trading.provider.retried"
 EVENT_PROVIDER_WAITED: Final = "trading.provider.waited"
 """A call was held back to stay within the provider's rate limit."""
 
+EVENT_JITTER_GC: Final = "trading.jitter.gc"
+"""A garbage collection stopped the process."""
+
+EVENT_JITTER_LOOP: Final = "trading.jitter.loop"
+"""A callback blocked the event loop."""
+
+EVENT_JITTER_RATE_LIMIT: Final = "trading.jitter.rate_limit"
+"""A call was held back to stay within a rate limit."""
+
 EVENT_SENTIMENT_DIVERGED: Final = "trading.sentiment.diverged"
 """Sources disagreed, or sentiment and price."""
 
@@ -510,6 +600,12 @@ EVENT_ERROR: Final = "trading.error"
 
 EVENT_CYCLE_OVERRUN: Final = "trading.engine.cycle.overrun"
 """A cycle of the engine took longer than its budget."""
+
+EVENT_SLO_VIOLATED: Final = "ticktrace.slo.violated"
+"""An objective is missed, or its error budget burns too fast."""
+
+EVENT_SLO_RECOVERED: Final = "ticktrace.slo.recovered"
+"""An objective that was violated is met again."""
 
 EVENT_DROPPED: Final = "trading.event.dropped"
 """An event on the bus was not handled."""
@@ -732,6 +828,11 @@ METRIC_ATTRIBUTES: Final[frozenset[str]] = frozenset(
         SYMBOL,
         SYSTEM_FILESYSTEM_MOUNTPOINT,
         SYSTEM_FILESYSTEM_STATE,
+        NOTIFICATION_CHANNEL,
+        NOTIFICATION_RESULT,
+        SLO_CONDITION,
+        SLO_NAME,
+        SLO_WINDOW,
         TELEMETRY_BUFFER_NAME,
         TELEMETRY_DISCARD_REASON,
         TELEMETRY_DROP_REASON,
@@ -749,6 +850,10 @@ METRIC_ATTRIBUTES: Final[frozenset[str]] = frozenset(
 
 SPAN_ONLY_ATTRIBUTES: Final[frozenset[str]] = frozenset(
     {
+        DIAGNOSTIC_PASSED,
+        DIAGNOSTIC_PAYLOAD,
+        DIAGNOSTIC_REASON,
+        DIAGNOSTIC_STAGE,
         CANDLE_CLOSE_TIME,
         CANDLE_GAP_COUNT,
         CANDLE_OPEN_TIME,
@@ -765,6 +870,11 @@ SPAN_ONLY_ATTRIBUTES: Final[frozenset[str]] = frozenset(
         FILTER_COMPARISON,
         FILTER_THRESHOLD,
         FILTER_VALUE,
+        JITTER_AT,
+        JITTER_CALLBACK,
+        JITTER_GC_DURATION,
+        JITTER_LOOP_DURATION,
+        JITTER_RATE_LIMIT_DURATION,
         ORDER_CLIENT_ID,
         ORDER_EXPECTED_PRICE,
         ORDER_ID,
@@ -783,6 +893,9 @@ SPAN_ONLY_ATTRIBUTES: Final[frozenset[str]] = frozenset(
         SESSION_ID,
         SIGNAL_CONFIDENCE,
         SIGNAL_PRICE,
+        SLO_GOOD,
+        SLO_TARGET,
+        SLO_TOTAL,
         TRIGGER_LEVEL,
         TRIGGER_PRICE,
     }

@@ -130,6 +130,7 @@ def _decisions(books: Mapping[str, Any]) -> Iterator[Figure]:
     yield _figure("trading.signal.confidence", signals, *by)
     yield _figure("trading.signals.rejected", books["signals_rejected"], semconv.SIGNAL_REJECT_REASON)
     evaluations = counts.get("evaluations", {})
+    yield _figure("trading.filter.evaluations", counts.get("checks", {}), semconv.FILTER_NAME)
     yield _figure("trading.signal.generation.duration", evaluations, semconv.STRATEGY_NAME)
     yield _figure("trading.strategy.evaluation.duration", evaluations, semconv.STRATEGY_NAME)
     yield _figure("trading.strategy.evaluations", evaluations, semconv.STRATEGY_NAME)

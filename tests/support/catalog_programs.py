@@ -34,7 +34,15 @@ __all__ = ["BOT", "PROCESS", "PROGRAMS", "SETTINGS", "breakout_bot"]
 BOT = "examples/breakout_bot"
 PROCESS = "opentelemetry-instrumentation-system-metrics"
 
-SETTINGS: dict[str, Any] = {"mode": "paper", "traces": {"sampler": "ticktrace_adaptive"}}
+SETTINGS: dict[str, Any] = {
+    "mode": "paper",
+    "traces": {"sampler": "ticktrace_adaptive"},
+    "slo": {
+        "objectives": {"candles": {"instrument": "trading.candle.processing.duration", "threshold": "1ns"}},
+        "interval": "1h",
+    },
+    "notifications": {"urls": ["json://127.0.0.1:9"], "attempts": 1},  # where nobody listens
+}
 """What the programs need beside the exporters."""
 
 _BARS = 900
@@ -120,6 +128,15 @@ async def too_many_series(telemetry: Telemetry) -> None:
         telemetry.counter("acme.orders", desk=desk).add(1)
 
 
+async def objectives(telemetry: Telemetry) -> None:
+    """A promise that no bot can keep, and nobody who takes the message."""
+    telemetry.histogram("trading.candle.processing.duration").record(0.001)
+    telemetry._watch.look()
+    sender = telemetry._watch._sender
+    assert sender is not None
+    assert await asyncio.to_thread(sender.idle, 20)
+
+
 async def watch_process(telemetry: Telemetry) -> None:
     """OpenTelemetry's own instrumentation of process and host, which answers at every collection, and ours beside it."""
     telemetry.watch_process()
@@ -139,5 +156,6 @@ PROGRAMS: dict[str, Program] = {
     "stock_broker": stock_broker,
     "redis_cache": redis_cache,
     "too_many_series": too_many_series,
+    "objectives": objectives,
     PROCESS: watch_process,
 }

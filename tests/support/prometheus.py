@@ -98,7 +98,7 @@ class Prometheus:
 
     def wait_for_a_whole_scrape(self, after: float, timeout: float = 30.0) -> None:
         """Wait until a scrape that began after a moment (Unix seconds) has succeeded."""
-        self._wait(lambda: self.number("timestamp(up == 1)") > after, "no scrape succeeded", timeout)
+        self._wait(lambda: self.number("timestamp(up) and up == 1") > after, "no scrape succeeded", timeout)
 
     def __enter__(self) -> Self:
         with self._log.open("wb") as log:

@@ -233,7 +233,7 @@ def test_each_of_the_old_styles_has_a_row() -> None:
         "Signal.chek",
         "trading.signals.generate",
         "metrics.recent.value",
-        "ticktrace report",
+        "ticktrace dream",
         "monitoring/prometheus/prometheus.yml",
         "anything",
     ],

@@ -24,8 +24,13 @@ _PAGES = (
     "docs/migration.md",
     "docs/operations.md",
     "docs/performance.md",
+    "docs/objectives.md",
+    "docs/resources.md",
+    "docs/memory.md",
     "docs/providers.md",
     "docs/errors.md",
+    "docs/logs.md",
+    "docs/secrets.md",
     "docs/custom-instruments.md",
 )
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)

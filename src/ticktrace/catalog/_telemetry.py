@@ -48,9 +48,56 @@ _ROWS = group(
     ),
 )
 
+_OBJECTIVES = group(
+    "objectives",
+    gauge(
+        "ticktrace.slo.compliance",
+        "{ratio}",
+        "Part of the events in the objective's window that were good, 0 to 1.",
+        (semconv.SLO_NAME,),
+    ),
+    gauge(
+        "ticktrace.slo.target",
+        "{ratio}",
+        "Part of the events that has to be good, 0 to 1.",
+        (semconv.SLO_NAME,),
+    ),
+    gauge(
+        "ticktrace.slo.error_budget.remaining",
+        "{ratio}",
+        "Part of the bad events that the window allows for which are left; below 0 when there were more.",
+        (semconv.SLO_NAME,),
+    ),
+    gauge(
+        "ticktrace.slo.burn_rate",
+        "{ratio}",
+        "How many times faster than allowed the error budget is used up.",
+        (semconv.SLO_NAME, semconv.SLO_WINDOW),
+    ),
+    gauge(
+        "ticktrace.slo.violated",
+        "{boolean}",
+        "Whether the objective is violated, 0 or 1.",
+        (semconv.SLO_NAME,),
+    ),
+    counter(
+        "ticktrace.slo.violations",
+        "{violation}",
+        "Violations of the objective that were told.",
+        (semconv.SLO_NAME, semconv.SLO_CONDITION),
+    ),
+    counter(
+        "ticktrace.notifications",
+        "{message}",
+        "Messages to people, by whom they were for and whether they got there.",
+        (semconv.NOTIFICATION_CHANNEL, semconv.NOTIFICATION_RESULT),
+    ),
+)
+
 # One row for every piece of code that an application times: the name is an attribute, limited as all words are.
 ROWS = (
     *_ROWS,
+    *_OBJECTIVES,
     *group(
         "measured code",
         histogram(

@@ -1,4 +1,4 @@
-"""The command line: `ticktrace config check | show | schema`."""
+"""The command line: `ticktrace report | explain | config | instruments | memory`."""
 
 from __future__ import annotations
 

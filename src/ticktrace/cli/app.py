@@ -9,7 +9,10 @@ import typer
 from ticktrace._version import __version__
 
 from .config import config
+from .explain import explain
 from .instruments import instruments
+from .memory import memory
+from .report import report
 
 __all__ = ["app"]
 
@@ -21,7 +24,10 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(config, name="config")
+app.add_typer(memory, name="memory")
 app.command()(instruments)
+app.command()(report)
+app.command()(explain)
 
 
 def _print_version(wanted: bool) -> None:

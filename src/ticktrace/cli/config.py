@@ -12,6 +12,7 @@ import typer
 from ticktrace.catalog import CATALOG, with_own
 from ticktrace.errors import SettingsError
 from ticktrace.exporters import known_exporters
+from ticktrace.objectives import check_objectives
 from ticktrace.sampling import build_sampler
 from ticktrace.settings import DEFAULT_FILE, LoadedSettings, load_settings, settings_schema
 from ticktrace.views import check_instruments
@@ -43,6 +44,7 @@ def load_or_refuse(file: Path | None) -> LoadedSettings:
         _refuse(error)
     catalog, problems = with_own(loaded.settings.metrics.instruments, CATALOG)
     problems += check_instruments(loaded.settings.slo, loaded.settings.metrics, catalog)
+    problems += check_objectives(loaded.settings.slo, loaded.settings.metrics, catalog)
     try:
         build_sampler(loaded.settings.traces.sampler, loaded.settings.traces.sampler_arg)
     except SettingsError as error:

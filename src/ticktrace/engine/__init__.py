@@ -5,8 +5,10 @@ from ticktrace.engine.barrier import attempt, contained, internal_errors, report
 from ticktrace.engine.binding import BoundCounter, BoundGauge, BoundHistogram, BoundUpDownCounter, Instruments
 from ticktrace.engine.clock import NANOSECONDS, Clock
 from ticktrace.engine.current import SPAN_KEY, InnerContext, attach, get_current, reset
+from ticktrace.engine.deferred.breath import breathe
 from ticktrace.engine.deferred.engine import DeferredEngine
 from ticktrace.engine.delivery import Delivery
+from ticktrace.engine.interruptions import Cause, Interruption, Interruptions
 from ticktrace.engine.overhead import Overhead
 from ticktrace.engine.pipes import NamedTarget
 from ticktrace.engine.plan import Engine, Plan
@@ -24,6 +26,7 @@ from ticktrace.engine.stamp import (
     events_of,
 )
 from ticktrace.engine.switch import Switchboard
+from ticktrace.engine.totals import KeepingReader, SeriesTotal, Totals, keeps_totals
 
 __all__ = [
     "NANOSECONDS",
@@ -33,6 +36,7 @@ __all__ = [
     "BoundGauge",
     "BoundHistogram",
     "BoundUpDownCounter",
+    "Cause",
     "Clock",
     "Deadline",
     "DeferredEngine",
@@ -41,6 +45,9 @@ __all__ = [
     "Happened",
     "InnerContext",
     "Instruments",
+    "Interruption",
+    "Interruptions",
+    "KeepingReader",
     "Kept",
     "NamedTarget",
     "Note",
@@ -48,18 +55,22 @@ __all__ = [
     "Plan",
     "Recent",
     "SdkEngine",
+    "SeriesTotal",
     "SpanEnd",
     "SpanStart",
     "Stamp",
     "StampEvent",
     "Stamps",
     "Switchboard",
+    "Totals",
     "attach",
     "attempt",
+    "breathe",
     "contained",
     "events_of",
     "get_current",
     "internal_errors",
+    "keeps_totals",
     "report",
     "reset",
     "text_of",

@@ -194,9 +194,13 @@ class Instruments:
         meter.create_observable_gauge("ticktrace.refresh", [self._refresh])
 
     def _refresh(self, _options: CallbackOptions) -> tuple[Observation, ...]:
+        self.refresh()
+        return ()
+
+    def refresh(self) -> None:
+        """Do what is done before a collection, for who reads without one. Never raises."""
         for refresh in list(self._refreshers):
             attempt("gauges.refresh", refresh)
-        return ()
 
     def _aim(self, handle: _Handle) -> None:
         if self._meter is None:

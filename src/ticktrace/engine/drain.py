@@ -77,6 +77,7 @@ class Drain:
         self.on_pass: Callable[[float], None] | None = None
         self.cpu_seconds: float = 0.0
         self.inline_cpu_seconds: float = 0.0
+        self._passed_at = 0.0
         self._begin_afresh()
         _drains.add(self)
 
@@ -98,6 +99,8 @@ class Drain:
     def start(self) -> None:
         """Start the thread, once."""
         with self._lock:
+            if not self._wanted:
+                self._passed_at = time.monotonic()
             self._wanted = True
             if self._thread is None and not self._ended:
                 self._thread = threading.Thread(target=self._run, name="ticktrace-drain", daemon=True)
@@ -164,6 +167,11 @@ class Drain:
         return True
 
     @property
+    def silent_for(self) -> float:
+        """Seconds since its thread has last ended a pass: many where it hangs, or is gone; 0 where there is none to be."""
+        return max(0.0, time.monotonic() - self._passed_at) if self._wanted and not self._ended else 0.0
+
+    @property
     def passing(self) -> bool:
         """Whether the calling thread is in a pass."""
         return self._passing == threading.get_ident()
@@ -184,6 +192,7 @@ class Drain:
                 self._woken.get(timeout=self._period)
             with self._pass:
                 self._pass_over(self._sources, lambda: self._ended, pause=True)
+            self._passed_at = time.monotonic()
 
     def _on_this_thread(
         self,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ticktrace.engine.pipes import NamedTarget
     from ticktrace.engine.recent import Recent
     from ticktrace.engine.stamp import Stamps
+    from ticktrace.scrubbing import Scrubber
     from ticktrace.settings import Settings
 
 __all__ = ["Engine", "Plan"]
@@ -33,7 +34,8 @@ class Plan:
     """The parts of a pipeline.
 
     `metric_readers` is called by the engine with the guard to put before each push exporter, because a periodic
-    reader starts its thread as soon as it is made.
+    reader starts its thread as soon as it is made. The `scrubber` takes secrets out of what is exported, but not out of
+    the resource, which comes without them; None for leaving everything as it is.
     """
 
     settings: Settings
@@ -45,6 +47,7 @@ class Plan:
     metric_readers: Callable[
         [Callable[[NamedTarget[MetricExporter]], MetricExporter]], Sequence[NamedTarget[MetricReader]]
     ]
+    scrubber: Scrubber | None = None
 
 
 class Engine(Protocol):
@@ -83,6 +86,9 @@ class Engine(Protocol):
 
     def losses(self) -> Sequence[str]:
         """What was lost, a line for each place where it was."""
+
+    def drain_silent_for(self) -> float:
+        """Seconds since the drain's thread has last ended a pass; 0 where none runs."""
 
     def settle(self) -> None:
         """Hand on what was recorded so far, to where it can be read."""

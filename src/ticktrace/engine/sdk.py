@@ -22,6 +22,7 @@ from ticktrace.engine.pipes import Pipe, flush_all, log_pipe, metric_pipe, shut_
 from ticktrace.engine.recent import Recent, make_recent
 from ticktrace.engine.recent_sdk import RecentMeterProvider
 from ticktrace.engine.series_count import series_count
+from ticktrace.scrubbing import LogScrubber, MetricScrubber, SpanScrubber, scrub_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -68,6 +69,10 @@ class SdkEngine:
     """OpenTelemetry's own providers, with our accounts, guards and deadlines around their exporters."""
 
     def __init__(self, plan: Plan) -> None:
+        scrubber = plan.scrubber if plan.scrubber is not None and plan.scrubber.enabled else None
+        self._scrub_span = None if scrubber is None else SpanScrubber(scrubber)
+        self._scrub_log = None if scrubber is None else LogScrubber(scrubber)
+        self._scrub_metrics = None if scrubber is None else MetricScrubber(scrubber)
         self.recent: Recent | None = make_recent(plan.settings.metrics.recent)
         backtest = plan.settings.mode == "backtest"
         self._patience = Patience(plan.settings.traces.queue.export_timeout if backtest else 0.0)
@@ -77,7 +82,9 @@ class SdkEngine:
         self.logger_provider: OpenLoggerProvider = OpenLoggerProvider(
             resource=plan.resource, shutdown_on_exit=False
         )
-        self._added = self.tracer_provider.added = self.logger_provider.added = Added()
+        self._added = self.tracer_provider.added = self.logger_provider.added = Added(
+            self._scrub_span, None if self._scrub_log is None else self._scrub_log.writable
+        )
         self._pipes: list[Pipe] = []
         self._aborter = Attendant("abort")
         try:
@@ -89,7 +96,7 @@ class SdkEngine:
     def _span_pipe(
         self, exporter: NamedTarget[SpanExporter], queue: QueueSettings
     ) -> tuple[SpanProcessor, Pipe]:
-        return span_pipe(exporter, queue, Stall(self._patience))
+        return span_pipe(exporter, queue, Stall(self._patience), scrub=self._scrub_span)
 
     def _make_tracer_provider(self, plan: Plan) -> OpenTracerProvider:
         return OpenTracerProvider(
@@ -105,8 +112,9 @@ class SdkEngine:
             span_processor, pipe = self._span_pipe(exporter, settings.traces.queue)
             self.tracer_provider.add_own(span_processor)
             self._pipes.append(pipe)
+        scrub_log = None if self._scrub_log is None else self._scrub_log.readable
         for log_exporter in plan.log_exporters:
-            log_processor, pipe = log_pipe(log_exporter, settings.logs.queue)
+            log_processor, pipe = log_pipe(log_exporter, settings.logs.queue, scrub_log)
             self.logger_provider.add_own(log_processor)
             self._pipes.append(pipe)
         guards: dict[str, GuardedMetricExporter] = {}
@@ -118,6 +126,8 @@ class SdkEngine:
 
         readers = plan.metric_readers(guard)
         for reader in readers:
+            if self._scrub_metrics is not None:
+                scrub_reader(reader.target, self._scrub_metrics)
             exporter_guard = guards.get(reader.name)
             self._pipes.append(
                 metric_pipe(
@@ -162,6 +172,10 @@ class SdkEngine:
     def losses(self) -> list[str]:
         """What was lost, a line for each exporter that did not get it."""
         return [account.describe_loss() for account in self.deliveries if account.lost]
+
+    def drain_silent_for(self) -> float:
+        """Seconds since the drain's thread has last ended a pass; 0 where none runs."""
+        return self._drain.silent_for
 
     def backlog(self) -> dict[str, int]:
         """How many items wait in each buffer, by its name."""

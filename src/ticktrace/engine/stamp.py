@@ -4,8 +4,8 @@ A stamp is an object that collects while a block runs: clock readings and small 
 them is told in three plain methods, so that each engine can ask when it suits it: while the block ends, or on a thread
 of its own, and for the span only if its trace is kept.
 
-A note is smaller yet: a tuple that begins with the function which knows what follows from it. Notes and stamps wait in one
-queue, so what was noted in a block is known when the block's own stamp is derived.
+A note is smaller yet: a tuple that begins with the function which knows what follows from it. Notes of a block wait with
+its stamp and come first when that is derived; those of no block wait in the queue of the stamps.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ class Stamp(Protocol):
         parent: the stamp or span below which its span stands.
         made_span: the engine's own: its span, once it was made.
         told: events that came from outside, in any order; None for none.
+        notes: what was noted in the block, in order; None for none.
     """
 
     started: int
@@ -106,6 +107,7 @@ class Stamp(Protocol):
     parent: Any
     made_span: Any
     told: Any
+    notes: Any
 
     @property
     def span_name(self) -> str:
@@ -117,11 +119,17 @@ class Stamp(Protocol):
     def span_end(self) -> SpanEnd:
         """What the block has added to the span."""
 
+    def whole_end(self) -> SpanEnd:
+        """The same, and what stopped the block meanwhile; asked in place of `span_end`, if anybody wants the span."""
+
     def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
         """Record every instrument; `observe` records a value on a histogram, and may make an exemplar of it."""
 
     def happened(self) -> int:
         """What has happened in the block, as bits of `Happened`; asked after `measure`."""
+
+    def derived(self) -> None:
+        """All of that was told: what is left to do, on whatever thread, and may have to wait for room."""
 
 
 class Stamps(Protocol):

@@ -108,6 +108,22 @@ class Totals:
                     found += self._series(match)
         return found
 
+    def every(self) -> dict[str, list[SeriesTotal]]:
+        """The series of every instrument that has any, by its OpenTelemetry name in lower case.
+
+        Raises:
+            TimeoutError: see `of`.
+        """
+        storage = self._storage()
+        found: dict[str, list[SeriesTotal]] = {}
+        if storage is not None:
+            for known, matches in list(storage._instrument_view_instrument_matches.items()):  # noqa: SLF001  see of
+                for match in matches:
+                    series = list(self._series(match))
+                    if series:
+                        found.setdefault(known.name.lower(), []).extend(series)
+        return found
+
     def _storage(self) -> Any:
         try:
             consumer = self._provider._measurement_consumer  # noqa: SLF001  see of

@@ -143,6 +143,33 @@ class Statistics:
             return []
         return sorted((stats for stats in each if stats.count), key=lambda stats: -stats.count)
 
+    def points(
+        self,
+        name: str,
+        /,
+        *,
+        last: int,
+        window: float | None = None,
+        **attributes: Any,
+    ) -> list[tuple[float, float]]:
+        """The newest so many values with when they were recorded, in Unix seconds, the oldest first; see `of`."""
+        try:
+            kept, _ = self._found(name, attributes, settle=True)
+            recent = self._recent()
+            if recent is None or not kept:
+                return []
+            now, wall = recent.now(), time.time()
+            times = np.concatenate([one.times for one in kept])
+            values = np.concatenate([one.values for one in kept])
+            if window is not None:
+                inside = times >= now - float(window) * _SECOND
+                times, values = times[inside], values[inside]
+            newest = np.argsort(times, kind="stable")[max(len(times) - max(last, 0), 0) :]
+            return [(wall - (now - int(times[at])) / _SECOND, float(values[at])) for at in newest]
+        except Exception as error:  # noqa: BLE001  see of
+            report("statistics.points", error)
+            return []
+
     def windows(self, name: str, /, **attributes: Any) -> dict[float, Stats]:
         """As `of`, for each window of the settings, by its seconds: 1, 5 and 60 by default."""
         try:

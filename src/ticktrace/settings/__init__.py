@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .api import SHORTEST_KEY, ApiHealthSettings, ApiSettings
+from .diagnostics import DiagnosticsSettings, JournalSettings, ScrubSettings
 from .exporting import (
     ExportersSettings,
     JsonFileSettings,
@@ -18,10 +20,19 @@ from .model import (
     ServiceSettings,
     Settings,
     ShutdownSettings,
-    SloSettings,
     TradingSettings,
 )
+from .notifications import DeadManSettings, NotificationsSettings
+from .objectives import ObjectiveSettings, SloSettings
 from .origin import Origin, mask_url
+from .resources import (
+    ActionSettings,
+    ActionsSettings,
+    LimitSettings,
+    PruneSettings,
+    ResourcesSettings,
+    SnapshotSettings,
+)
 from .schema import settings_schema
 from .signals import (
     KeepSettings,
@@ -36,26 +47,41 @@ from .signals import (
 __all__ = [
     "DEFAULT_FILE",
     "LEAVES",
+    "SHORTEST_KEY",
+    "ActionSettings",
+    "ActionsSettings",
+    "ApiHealthSettings",
+    "ApiSettings",
+    "DeadManSettings",
+    "DiagnosticsSettings",
     "ExportersSettings",
     "InstrumentSettings",
+    "JournalSettings",
     "JsonFileSettings",
     "KeepSettings",
     "Leaf",
+    "LimitSettings",
     "LoadedSettings",
     "LogsSettings",
     "MemorySettings",
     "MetricsSettings",
+    "NotificationsSettings",
+    "ObjectiveSettings",
     "Origin",
     "OtlpSettings",
     "OtlpSignalSettings",
     "PrometheusSettings",
+    "PruneSettings",
     "QueueSettings",
     "RecentSettings",
     "ResourceSettings",
+    "ResourcesSettings",
+    "ScrubSettings",
     "ServiceSettings",
     "Settings",
     "ShutdownSettings",
     "SloSettings",
+    "SnapshotSettings",
     "TracesSettings",
     "TradingSettings",
     "ViewSettings",

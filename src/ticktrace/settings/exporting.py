@@ -114,6 +114,13 @@ class PrometheusSettings(Group):
         9464, "Port that our own endpoint listens on.", env=("OTEL_EXPORTER_PROMETHEUS_PORT", "METRICS_PORT")
     )
     path: UrlPath = setting("/metrics", "URL path of the metrics.")
+    token: Secret | None = setting(
+        None, "What a scraper has to say (`Authorization: Bearer …`); of a FastAPI app's metrics page, too."
+    )
+    public: Bool = setting(
+        default=False,
+        description="Whether our own endpoint may listen on other addresses than the host's own without a token.",
+    )
     serve: Annotated[Serve, choice(Serve)] = setting(
         "auto",
         "Whether to open our own port: `auto` does so only when no instrumented FastAPI app serves the metrics.",

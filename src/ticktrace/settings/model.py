@@ -6,7 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import model_validator
 
+from .api import ApiSettings
 from .declare import Group, Variable, group, inverted, setting
+from .diagnostics import DiagnosticsSettings
 from .exporting import (
     ExportersSettings,
     JsonFileSettings,
@@ -14,15 +16,17 @@ from .exporting import (
     OtlpSettings,
     PrometheusSettings,
 )
+from .notifications import NotificationsSettings
+from .objectives import SloSettings
+from .resources import ResourcesSettings
 from .signals import LogsSettings, MetricsSettings, TracesSettings
-from .values import Bool, Duration, Names, Ratio, Text, Thresholds, Whole, choice, wrong
+from .values import Bool, Duration, Names, Ratio, Text, Whole, choice, wrong
 
 __all__ = [
     "ResourceSettings",
     "ServiceSettings",
     "Settings",
     "ShutdownSettings",
-    "SloSettings",
     "TradingSettings",
 ]
 
@@ -71,14 +75,6 @@ class TradingSettings(Group):
         return self
 
 
-class SloSettings(Group):
-    """Service level objectives."""
-
-    thresholds: dict[str, Thresholds] = setting(
-        {}, "Durations per instrument that become bucket boundaries, so that compliance is exact."
-    )
-
-
 class ShutdownSettings(Group):
     """How telemetry ends."""
 
@@ -113,7 +109,8 @@ class Settings(Group):
     memory: MemorySettings = group(MemorySettings(), "The exporter `memory`.")
     traces: TracesSettings = group(TracesSettings(), "Which spans are recorded.")
     metrics: MetricsSettings = group(MetricsSettings(), "How metrics are aggregated and sent.")
-    logs: LogsSettings = group(LogsSettings(), "Whether log records are exported.")
+    logs: LogsSettings = group(LogsSettings(), "Where log records go.")
+    diagnostics: DiagnosticsSettings = group(DiagnosticsSettings(), "Decisions and their reasons.")
     propagators: Names = setting(
         ("tracecontext", "baggage"),
         "How the trace context travels between processes.",
@@ -121,6 +118,11 @@ class Settings(Group):
     )
     trading: TradingSettings = group(TradingSettings(), "Bounds of the trading instruments.")
     slo: SloSettings = group(SloSettings(), "Service level objectives.")
+    notifications: NotificationsSettings = group(
+        NotificationsSettings(), "Messages to people, and the dead-man's switch."
+    )
+    resources: ResourcesSettings = group(ResourcesSettings(), "The resource monitor and memory snapshots.")
+    api: ApiSettings = group(ApiSettings(), "The metrics API of an instrumented FastAPI app.")
     shutdown: ShutdownSettings = group(ShutdownSettings(), "How telemetry ends.")
 
     @property

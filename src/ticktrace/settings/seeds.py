@@ -98,6 +98,11 @@ SEED_BLOCKS: Mapping[str, Any] = {
     "alerting": Alerting,
 }
 _NANOSECONDS: TypeAdapter[int] = TypeAdapter(Nanoseconds)
+_CONDITIONS = {
+    "sla_violation": "slo_violated",
+    "queue_backlog_high": "queue_backlog",
+    "gc_pause_long": "gc_pause",
+}
 _FORMATS = {"json": "otlp_json_file", "prometheus": "prometheus"}
 
 
@@ -180,6 +185,8 @@ def _blocks(reading: Reading, document: Document, data: dict[str, Any], above: L
             _export(reading, document, block, location)
         elif name == "sla_thresholds":
             _thresholds(reading, document, block, location)
+        elif name == "alerting":
+            _alerting(reading, document, block, location)
         else:
             reading.notes.append(
                 f"{document.origin(location)}: {'.'.join(map(str, location))}: accepted, has no effect yet"
@@ -250,7 +257,20 @@ def _thresholds(reading: Reading, document: Document, block: dict[str, Any], loc
             continue
         if instrument is not None or "." in event:
             seconds = nanoseconds / 1e9
-            _add(reading, document, "slo.thresholds", seconds, here, key=instrument or event)
+            name = instrument or event
+            _add(reading, document, "slo.thresholds", seconds, here, key=name)
+            objective = {"instrument": name, "threshold": seconds}
+            _add(reading, document, "slo.objectives", objective, here, key=event.lower())
+
+
+def _alerting(reading: Reading, document: Document, block: Alerting, location: Location) -> None:
+    if not block.enabled:
+        _add(reading, document, "notifications.enabled", value=False, location=(*location, "enabled"))
+    if block.slack_webhook is not None:
+        _add(reading, document, "notifications.urls", [block.slack_webhook], (*location, "slack_webhook"))
+    if block.alert_on:
+        names = tuple(_CONDITIONS.get(name, name) for name in block.alert_on)
+        _add(reading, document, "notifications.on", names, (*location, "alert_on"))
 
 
 def _add(

@@ -15,6 +15,7 @@ from .values import (
     Count,
     Duration,
     Durations,
+    FilePath,
     HistogramScale,
     HistogramSize,
     Names,
@@ -261,11 +262,37 @@ class MetricsSettings(Group):
 
 
 class LogsSettings(Group):
-    """Whether the application's log records are exported."""
+    """The application's log records: whether they are exported, written to files, and joined to traces."""
 
     capture: Bool | None = setting(
         None,
         "Export the records of Python's `logging`, with their trace ids (needs the extra `logging`). When null: if log records have an exporter.",
     )
-    level: Annotated[Level, choice(Level, upper=True)] = setting("INFO", "Lowest level that is captured.")
+    level: Annotated[Level, choice(Level, upper=True)] = setting(
+        "INFO", "Lowest level that is captured, and written to `logs.app_file`."
+    )
+    trace_ids: Bool = setting(
+        default=True,
+        description="Give each record the ids of the span in which it was written, for formatters: `otelTraceID`, `otelSpanID`, `otelTraceSampled`, `otelServiceName`.",
+    )
+    app_file: FilePath | None = setting(
+        None,
+        "File that the records of the root logger are written to, such as `logs/app.log`. None when null.",
+    )
+    metrics_file: FilePath | None = setting(
+        None,
+        "File for what the metrics logger of `ticktrace.compat` is told, such as `logs/metrics.log`. None when null.",
+    )
+    rotate_bytes: Whole = setting(
+        10_485_760, "A log file that has grown to this size is followed by another."
+    )
+    keep_files: Count = setting(
+        5, "Most earlier log files that are kept: `app.log.1`, the newest, and so on."
+    )
     queue: QueueSettings = group(QueueSettings(), "The queue of log records.", prefix="OTEL_BLRP")
+
+    @model_validator(mode="after")
+    def _files_differ(self) -> Self:
+        if self.app_file is not None and self.app_file == self.metrics_file:
+            raise wrong(f"app_file and metrics_file must be two files, not both {self.app_file}")
+        return self

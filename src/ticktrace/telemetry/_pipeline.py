@@ -23,7 +23,12 @@ from ticktrace.exporters import (
     build_metric_readers,
     build_span_exporters,
 )
+from ticktrace.notify import check_notifications
+from ticktrace.objectives import check_objectives, with_totals
 from ticktrace.sampling import build_sampler
+from ticktrace.scrubbing import scrub_resource, scrubber_of
+from ticktrace.telemetry._journal import JournalKeeper
+from ticktrace.telemetry._own_logs import scrub_own_logs
 from ticktrace.telemetry._resource import detect_resource
 from ticktrace.telemetry._self_metrics import watch
 from ticktrace.views import build_views, check_instruments
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
     from opentelemetry.propagators.textmap import TextMapPropagator
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
 
+    from ticktrace.diagnostics import Journal
     from ticktrace.engine import BoundCounter, Deadline, Engine, Instruments, NamedTarget
     from ticktrace.exporters import PrometheusReader
     from ticktrace.settings import LoadedSettings, Settings
@@ -41,6 +47,8 @@ if TYPE_CHECKING:
 __all__ = ["Pipeline", "build_pipeline"]
 
 _log = logging.getLogger("ticktrace")
+
+_LAST_WRITE_SECONDS = 0.2  # for what is left when exporters have used up all the time there was
 
 _ENGINES: dict[str, type[SdkEngine]] = {"sdk": SdkEngine, "deferred": DeferredEngine}
 
@@ -55,6 +63,17 @@ class Pipeline:
     propagator: TextMapPropagator
     prometheus: PrometheusReader | None = None
     server: PrometheusServer | None = field(default=None)
+    keeper: JournalKeeper | None = field(default=None)
+
+    @property
+    def journal(self) -> Journal | None:
+        """Where decisions are written down; None where they are not."""
+        return None if self.keeper is None else self.keeper.journal
+
+    def losses(self) -> list[str]:
+        """What was lost, a line for each place where it was."""
+        mine = [] if self.keeper is None else self.keeper.losses()
+        return [*self.engine.losses(), *mine]
 
     def describe(self, instruments: Instruments, settings: Settings) -> None:
         """Record what runs, and count from now on what exporters lose."""
@@ -80,6 +99,8 @@ class Pipeline:
                 instruments.counter("ticktrace.dropped", labels).add(items)
 
             delivery.on_loss = lost
+        if self.keeper is not None:
+            self.keeper.count_losses(instruments)
         if isinstance(self.engine, DeferredEngine):
             _watch(self.engine, instruments)
         if isinstance(self.engine, SdkEngine):
@@ -120,7 +141,10 @@ class Pipeline:
     def shutdown(self, deadline: Deadline) -> bool:
         """Stop everything within the deadline; True when nothing was lost."""
         try:
-            return self.engine.shutdown(deadline.remaining())
+            good = self.engine.shutdown(deadline.remaining())
+            if self.keeper is not None:
+                good = self.keeper.journal.close(max(_LAST_WRITE_SECONDS, deadline.remaining())) and good
+            return good
         finally:
             if self.server is not None:
                 self.server.stop(min(1.0, deadline.remaining()))
@@ -205,8 +229,12 @@ def build_pipeline(loaded: LoadedSettings, *, forked: bool = False) -> Pipeline:
     settings = _without_missing_default(loaded)
     catalog, problems = with_own(settings.metrics.instruments, CATALOG)
     problems += check_instruments(settings.slo, settings.metrics, catalog)
+    problems += check_objectives(settings.slo, settings.metrics, catalog)
+    problems += check_notifications(settings.notifications)
     if problems:
         raise SettingsError(loaded.locate(problems))
+    scrubber = scrubber_of(settings)
+    scrub_own_logs(scrubber)
     memory = MemoryStore(settings.memory.max_spans, settings.memory.max_logs)
     propagator = _propagator(settings.propagators)
     sampler = build_sampler(settings.traces.sampler, settings.traces.sampler_arg)
@@ -218,7 +246,7 @@ def build_pipeline(loaded: LoadedSettings, *, forked: bool = False) -> Pipeline:
     ) -> Sequence[NamedTarget[MetricReader]]:
         made = build_metric_readers(settings, memory, wrap)
         built.extend(made)
-        return made
+        return with_totals(settings, made)
 
     try:
         span_exporters = build_span_exporters(settings, memory)
@@ -228,12 +256,13 @@ def build_pipeline(loaded: LoadedSettings, *, forked: bool = False) -> Pipeline:
         engine = _ENGINES[settings.engine](
             Plan(
                 settings=settings,
-                resource=detect_resource(settings, forked=forked),
+                resource=scrub_resource(detect_resource(settings, forked=forked), scrubber),
                 sampler=sampler,
                 views=views,
                 span_exporters=span_exporters,
                 log_exporters=log_exporters,
                 metric_readers=readers,
+                scrubber=scrubber,
             )
         )
     except Exception:
@@ -241,8 +270,14 @@ def build_pipeline(loaded: LoadedSettings, *, forked: bool = False) -> Pipeline:
             named.target.shutdown()
         raise
     memory.settle = engine.settle
+    keeper = None
+    if settings.diagnostics.enabled and settings.diagnostics.journal.enabled:
+        logger = engine.logger_provider.get_logger("ticktrace.diagnostics", __version__, semconv.SCHEMA_URL)
+        keeper = JournalKeeper(
+            settings, engine, scrubber, logger if settings.diagnostics.log_events else None
+        )
     prometheus = next((named.target for named in built if named.name == "prometheus"), None)
-    pipeline = Pipeline(engine, memory, sampler, propagator, prometheus)
+    pipeline = Pipeline(engine, memory, sampler, propagator, prometheus, keeper=keeper)
     if not forked:
         try:
             pipeline.serve(settings)

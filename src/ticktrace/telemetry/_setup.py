@@ -18,8 +18,10 @@ from ticktrace.errors import AlreadyConfiguredError, SettingsError
 from ticktrace.exporters import known_exporters
 from ticktrace.settings import load_settings
 from ticktrace.telemetry._handle import SWITCHBOARD, Telemetry
+from ticktrace.telemetry._log_files import write_log_files
 from ticktrace.telemetry._logs import capture_logs
 from ticktrace.telemetry._pipeline import build_pipeline
+from ticktrace.telemetry._trace_ids import join_traces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -110,6 +112,10 @@ def setup_telemetry(
             telemetry = Telemetry(loaded, pipeline, on_shutdown=_forget, board=board)
             if pipeline is not None:
                 telemetry.undo_at_shutdown(capture_logs(loaded.settings, telemetry.logger_provider))
+                for undo in write_log_files(loaded.settings, telemetry.counter):
+                    telemetry.undo_at_shutdown(undo)
+                if loaded.settings.logs.trace_ids:
+                    telemetry.undo_at_shutdown(join_traces(loaded.settings.service.name))
                 telemetry.undo_at_shutdown(_flush_on_sigterm(telemetry))
         except BaseException:  # what runs already must not linger
             if telemetry is not None:

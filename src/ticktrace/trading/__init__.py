@@ -9,6 +9,7 @@ from ticktrace.trading.compliance import Compliance
 from ticktrace.trading.current import current_candle, current_signal
 from ticktrace.trading.cycle import Cycle
 from ticktrace.trading.database import Database, DatabaseOperation
+from ticktrace.trading.diagnostics import Diagnostics
 from ticktrace.trading.engine import EngineMonitor
 from ticktrace.trading.failures import ErrorBlock, Failures, Severity
 from ticktrace.trading.ledger import Ledger, LedgerConfig, Report, Trade
@@ -34,6 +35,7 @@ __all__ = [
     "Cycle",
     "Database",
     "DatabaseOperation",
+    "Diagnostics",
     "EngineMonitor",
     "ErrorBlock",
     "EventBus",

@@ -71,6 +71,10 @@ def leave(stage: Stage, error: BaseException | None) -> None:
         stage.measure(_record)
     except Exception as fault:  # noqa: BLE001  see above
         report(f"{name}.measure", fault)
+    try:
+        stage.derived()
+    except Exception as fault:  # noqa: BLE001  see above
+        report(f"{name}.derived", fault)
     restore(stage)
     stage.span.end(stage.offset + stage.ended)
 
@@ -85,7 +89,7 @@ def _complete_span(stage: Stage, error: BaseException | None) -> None:
         except Exception as fault:  # noqa: BLE001  an exception that cannot be printed
             report("exception", fault)
         span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {text_of(error)}"))
-    end = stage.span_end()
+    end = stage.whole_end()
     if end.attributes:
         span.set_attributes(end.attributes)
     for event in events_of(stage, end):

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import TYPE_CHECKING, Any
 
 from ticktrace import semconv
 from ticktrace._version import __version__
-from ticktrace.engine import BoundCounter, BoundGauge, BoundHistogram, Clock, Instruments, report
+from ticktrace.engine import (
+    BoundCounter,
+    BoundGauge,
+    BoundHistogram,
+    Clock,
+    Instruments,
+    Interruptions,
+    report,
+)
+from ticktrace.scrubbing import scrubber_of
 from ticktrace.trading._limits import Words
+from ticktrace.trading._reasons import Reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from opentelemetry.trace import Tracer
 
+    from ticktrace.diagnostics import Entry, Journal, Line
     from ticktrace.engine import Engine, Stamps
     from ticktrace.settings import Settings
 
@@ -32,6 +44,10 @@ class Recorder:
         clock: monotonic readings and their offset to wall-clock time, in ns.
         now: the clock's monotonic reading, without a step in between.
         stamps: where stages are noted, on an engine that takes stamps; None on others.
+        interruptions: what stopped threads lately, on the clock of `now`; None where nobody watches.
+        journal: where decisions are written down; None where they are not.
+        reasons: how often which reason has kept a trade from happening.
+        decisions: numbers evaluations of strategies and scans.
         words: what may stand on metrics.
         market_now: "now" of the market, Unix seconds; a replay has its own. None where there is none, `WALL` for the
             wall clock, which needs no reading: a stage's start tells it.
@@ -47,8 +63,14 @@ class Recorder:
         self.clock: Clock = Clock()
         self.now: Callable[[], int] = self.clock.now
         self.stamps: Stamps | None = None
+        self.interruptions: Interruptions | None = None
+        self.journal: Journal | None = None
+        self.reasons: Reasons = Reasons(settings.diagnostics.reasons)
+        self.decisions: Iterator[int] = itertools.count(1)
         self.market_now: Callable[[], float] | None = None if settings.mode == "backtest" else WALL
-        self.words: Words = Words(settings.trading.symbols, settings.trading.max_symbols)
+        self.words: Words = Words(
+            settings.trading.symbols, settings.trading.max_symbols, scrubber_of(settings).text
+        )
         self.labels: dict[str, Any] = {semconv.ENGINE_MODE: settings.mode}
         self._instruments = instruments
         # Handles live exactly as long as the recorder; each set of labels is resolved once.
@@ -57,12 +79,19 @@ class Recorder:
     def attached(self, engine: Engine) -> None:
         """An engine was attached to the instruments; in a forked child, locks may be held by threads that are gone."""
         self.words.reset_locks()
+        self.reasons.reset_lock()
         self.stamps = engine.stamps("ticktrace.trading", __version__, semconv.SCHEMA_URL)
 
     def detached(self) -> None:
         """Nothing is recorded from now on; blocks that are left yet restore their context."""
         self.enabled = False
-        self.stamps = None
+        self.stamps = None  # the journal goes on until all that waits has been derived
+
+    def write_down(self, entry: Entry | Line) -> None:
+        """Have the journal, where there is one, take lines or what has some. Never raises."""
+        journal = self.journal
+        if journal is not None:
+            journal.take(entry)
 
     def _keep(self, method: Callable[..., Any], name: str, labels: Mapping[str, Any]) -> Any:
         key = (name, *labels.items())

@@ -9,6 +9,7 @@ while the block ends.
 from __future__ import annotations
 
 from functools import update_wrapper
+from threading import get_ident
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -29,19 +30,20 @@ from ticktrace.engine import (
     warn_once,
 )
 from ticktrace.semconv import ERROR_TYPE
-from ticktrace.trading import _inline
+from ticktrace.trading import _inline, _jitter
 from ticktrace.trading._context import StageContext
 from ticktrace.trading._keys import STAGE_KEY
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextvars import Token
     from types import TracebackType
 
     from opentelemetry.context import Context
 
-    from ticktrace.engine import BoundHistogram, Stamps
+    from ticktrace.diagnostics import Line
+    from ticktrace.engine import BoundHistogram, Interruption, Note, Stamps
     from ticktrace.trading._recorder import Recorder
 
 __all__ = ["SpanEnd", "SpanStart", "Stage", "StageEvent", "current_stage"]
@@ -49,6 +51,7 @@ __all__ = ["SpanEnd", "SpanStart", "Stage", "StageEvent", "current_stage"]
 StageEvent = StampEvent
 
 _MOST_TOLD = 1_000  # a span takes fewer, by default
+_MOST_HELD = 100
 
 _new_context = StageContext.__new__
 
@@ -90,8 +93,13 @@ class Stage:
         stamps: where it is noted, on such an engine.
         made_span: its span, once it was made.
         told: events that others have told of it; None for none.
+        notes: what is to follow from its end; None for nothing.
+        noted: lines of the journal that were noted in its block; None for none.
+        held: waits for rate limits in its block; None for none.
+        thread: the thread that left the block, where somebody watches what stops threads; else 0.
         hooked: whether `entering` or `leaving` has something to do.
         minds: whether `failing` has.
+        written_down: whether the journal has lines of it.
     """
 
     started: int = 0
@@ -106,6 +114,10 @@ class Stage:
     stamps: Stamps | None = None
     made_span: Span | None = None
     told: list[StageEvent] | None = None
+    notes: list[Note] | None = None
+    noted: list[Line] | None = None
+    held: list[Interruption] | None = None
+    thread: int = 0
     _again: int = 0
     _paused: Stamps | None = None
 
@@ -113,6 +125,7 @@ class Stage:
     hooks: ClassVar[bool] = False
     hooked: bool = False
     minds: ClassVar[bool] = False
+    written_down: ClassVar[bool] = False
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder: Recorder = recorder
@@ -157,6 +170,11 @@ class Stage:
         """What the block has added to the span."""
         return NOTHING_MORE
 
+    def whole_end(self) -> SpanEnd:
+        """What the block has added to the span, and what stopped the block meanwhile."""
+        end = self.span_end()
+        return end if self.recorder.interruptions is None else _jitter.with_interruptions(self, end)
+
     def measure(self, observe: Callable[[BoundHistogram, float], None]) -> None:
         """Record every instrument of the stage.
 
@@ -167,6 +185,13 @@ class Stage:
     def happened(self) -> int:
         """What has happened in the block, for the verdict about its trace; asked after `measure`."""
         return Happened.NOTHING
+
+    def derived(self) -> None:
+        """It was measured: have it written down."""
+        if self.written_down:
+            journal = self.recorder.journal
+            if journal is not None:
+                journal.take(self)
 
     def parent_context(self) -> Context | None:
         """The OTel context that the span is a child of; None for the current one."""
@@ -181,7 +206,26 @@ class Stage:
     def failing(self, error: Exception) -> None:
         """The block has raised: what cannot wait, such as an order's state."""
 
+    def place(self) -> Mapping[str, Any]:
+        """Which candle and decision it belongs to, as fields of a line of the journal."""
+        return {}
+
+    def lines(self) -> Iterator[Line]:
+        """What the journal says of it; asked once, some time after the block."""
+        yield from self.noted or ()
+
     # What all stages share.
+
+    def note(self, line: Line) -> None:
+        """Have the journal say something after what it says of the stage itself."""
+        if self.ended:
+            self.recorder.write_down(line)
+            return
+        noted = self.noted
+        if noted is None:
+            noted = self.__dict__.setdefault("noted", [])  # two threads may be the first at once
+        if len(noted) < _MOST_TOLD:
+            noted.append(line)
 
     def tell(self, event: StageEvent) -> None:
         """Add an event to the span; one from after the block comes too late for that."""
@@ -190,6 +234,17 @@ class Stage:
             told = self.__dict__.setdefault("told", [])  # two threads may be the first at once
         if len(told) < _MOST_TOLD:
             told.append(event)
+
+    def hold(self, wait: Interruption) -> None:
+        """A call in the block was held back, or will be for so long; those that it stands below were, too."""
+        above = self.above if isinstance(self.above, Stage) else self.parent
+        if isinstance(above, Stage):
+            above.hold(wait)
+        held = self.held
+        if held is None:
+            held = self.__dict__.setdefault("held", [])  # see `tell`
+        if len(held) < _MOST_HELD:
+            held.append(wait)
 
     def with_error(self, labels: Mapping[str, Any]) -> Mapping[str, Any]:
         """The labels of a duration: with ``error.type`` when the block raised."""
@@ -263,6 +318,8 @@ class Stage:
             self._exit_otherwise(error)
             return
         self.ended = recorder.now()
+        if recorder.interruptions is not None:
+            self.thread = get_ident()
         try:
             if get_current() is self.context and not _inline.overlaps:
                 self.token = self.context = None
@@ -295,6 +352,7 @@ class Stage:
         if self.ended or not self.started:
             return
         self.ended = self.recorder.now()
+        self.thread = get_ident()
         if isinstance(error, Exception):
             self.failed = type(error).__qualname__
         if self.token is not None:  # else telemetry is off, or was when the block began

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ticktrace import semconv
+from ticktrace.diagnostics import Line
 from ticktrace.engine import NOTHING_MORE, Happened, report, text_of
+from ticktrace.trading._lines import ids, milliseconds, wall
 from ticktrace.trading._recorder import WALL
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
 from ticktrace.trading._time import Timestamp, iso_utc, usable_seconds
@@ -13,7 +15,7 @@ from ticktrace.trading.signal import Signal
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from opentelemetry.context import Context
 
@@ -45,6 +47,7 @@ class Candle(Stage):
     """
 
     found_by_decorators = True
+    written_down = True
 
     _context: Context | None = None
     _received: float | None = None
@@ -115,6 +118,36 @@ class Candle(Stage):
     def parent_context(self) -> Context | None:
         """What was given to `Market.candle`, else whatever is current: usually nothing."""
         return self._context
+
+    def place(self) -> dict[str, Any]:
+        """The symbol, and when the bar closed."""
+        _, closed = self.times()
+        return (
+            {"symbol": self.market.symbol}
+            if closed is None
+            else {"symbol": self.market.symbol, "candle": closed}
+        )
+
+    def lines(self) -> Iterator[Line]:
+        """One: that it was processed."""
+        payload: dict[str, Any] = {
+            "venue": self.market.venue,
+            "timeframe": self.market.timeframe,
+            "ms": milliseconds(self),
+        }
+        if self._step:
+            payload["gap"] = self._step
+        yield Line(
+            ts=wall(self.recorder, self.ended, self.offset),
+            component="market",
+            stage="candle",
+            passed=self.failed is None,
+            reason=None if self.failed is None else f"error:{self.failed}",
+            payload=payload,
+            **self.place(),
+            **ids(self),
+        )
+        yield from super().lines()
 
     @property
     def span_name(self) -> str:

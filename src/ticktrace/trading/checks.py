@@ -61,7 +61,20 @@ def attribute_number(value: Number) -> float | int | str:
     if isinstance(other, numbers.Integral):
         whole = int(other)
         return whole if -_MOST <= whole < _MOST else str(whole)
-    return float(other) if isinstance(other, numbers.Real) else str(other)
+    return float(other) if isinstance(other, numbers.Real) else _no_number(other)
+
+
+def _no_number(value: object) -> str:
+    """What stands where a number was due: the digits, if it is text that is one; else of what type it is.
+
+    Not the thing itself: what was passed by mistake may be anything, a secret too.
+    """
+    if isinstance(value, str):
+        try:
+            return str(Decimal(value))
+        except InvalidOperation:
+            pass
+    return f"<{type(value).__name__}>"
 
 
 def finite(number: Number | None) -> float | None:

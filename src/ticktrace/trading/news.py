@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import Link, SpanKind, Status
 
 from ticktrace import semconv
+from ticktrace.diagnostics import Line
 from ticktrace.engine import Happened, contained
+from ticktrace.trading._lines import ids, number, order_line, wall
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage
 from ticktrace.trading._time import Timestamp, usable_seconds
 from ticktrace.trading.checks import Number, attribute_number, exact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ticktrace.engine import BoundHistogram
     from ticktrace.trading.order import Order
@@ -26,6 +28,8 @@ __all__ = ["Fill", "News"]
 
 class News(Stage):
     """A span about an order, linked to it."""
+
+    written_down = True
 
     def __init__(self, order: Order, name: str, attributes: dict[str, Any], status: Status | None) -> None:
         super().__init__(order.recorder)
@@ -53,6 +57,16 @@ class News(Stage):
     def span_end(self) -> SpanEnd:
         """The status that the news gives."""
         return SpanEnd(status=self._status)
+
+    def place(self) -> dict[str, Any]:
+        """Its order's."""
+        return self.order.place()
+
+    def lines(self) -> Iterator[Line]:
+        """One: how the order has ended."""
+        told = {"later": True, "side": self.order.side, "order_id": self._order_id}
+        ts = wall(self.recorder, self.started, self.offset)
+        yield order_line(ts, {**self.place(), **ids(self)}, told, self._attributes)
 
     def happened(self) -> int:
         """A rejection, if it is one."""
@@ -100,6 +114,26 @@ class Fill(News):
             recorder.counter("trades.executed", labels).add(1)
             observe(recorder.histogram("order.fill.duration", labels), self._done_seconds)
         self._measure_slippage(observe, labels)
+
+    def lines(self) -> Iterator[Line]:
+        """One: the fill."""
+        payload = {
+            "price": number(self._price),
+            "quantity": self._attributes[semconv.FILL_QUANTITY],
+            "side": self.order.side,
+            "complete": self._done_seconds is not None,
+        }
+        if self._order_id is not None:
+            payload["order_id"] = self._order_id
+        yield Line(
+            ts=wall(self.recorder, self.started, self.offset),
+            component="execution",
+            stage="fill",
+            passed=True,
+            payload=payload,
+            **self.place(),
+            **ids(self),
+        )
 
     @contained(None)
     def _measure_slippage(

@@ -10,6 +10,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_contex
 
 from ticktrace import semconv
 from ticktrace.engine import Happened, contained, text_of, warn_once
+from ticktrace.trading._lines import ids, milliseconds, number, order_line, wall
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
 from ticktrace.trading._words import known
 from ticktrace.trading.checks import Number, attribute_number, exact, finite
@@ -17,11 +18,12 @@ from ticktrace.trading.news import Fill, News
 from ticktrace.trading.rejects import reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from opentelemetry.context import Context
 
+    from ticktrace.diagnostics import Line
     from ticktrace.engine import BoundHistogram
     from ticktrace.trading._handles import OrderHandles
     from ticktrace.trading._time import Timestamp
@@ -64,6 +66,7 @@ class Order(Stage):
     """
 
     found_by_decorators = True
+    written_down = True
 
     order_id: str | None = None
     filled_quantity: Decimal = Decimal(0)
@@ -338,6 +341,26 @@ class Order(Stage):
             self._measure_acknowledgement(observe)
         if 0 < self._ended_at <= ended:
             self._measure_end()
+
+    def place(self) -> dict[str, Any]:
+        """Its signal's."""
+        return self.signal.place()
+
+    def lines(self) -> Iterator[Line]:
+        """One: what was ordered, and what became of it in the block."""
+        over = 0 < self._ended_at <= self.ended
+        told = {
+            "side": self.side,
+            "type": self.type,
+            "quantity": number(self.quantity),
+            "expected_price": number(self.expected_price),
+            "order_id": self.order_id if 0 < self._acknowledged_at <= self.ended else None,
+            "client_id": self.client_id,
+            "ms": milliseconds(self),
+        }
+        ts = wall(self.recorder, self.ended, self.offset)
+        yield order_line(ts, {**self.place(), **ids(self)}, told, self._end_attributes if over else {})
+        yield from super().lines()
 
     def happened(self) -> int:
         """An order; whether it failed, and whether it was rejected in its block."""

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 from ticktrace import semconv
 from ticktrace.engine import contained, report, warn_once
 from ticktrace.trading._figures import result_labels, usable_decimal
+from ticktrace.trading._lines import ids, number, risk_line
+from ticktrace.trading._stage import current_stage
 from ticktrace.trading._tell import tell
 from ticktrace.trading._words import known
 from ticktrace.trading.checks import Number, attribute_number, finite, judge
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ticktrace.trading._recorder import Recorder
 
 __all__ = ["Risk"]
@@ -78,7 +82,7 @@ class Risk:
                 verdict = judge(value, limit, comparison)
         if self._recorder.enabled:
             try:
-                self._record_check(self._labels(rule, symbol, strategy), verdict, value, limit)
+                self._record_check(self._labels(rule, symbol, strategy), verdict, value, limit, comparison)
             except Exception as error:  # noqa: BLE001  the barrier; the verdict stands
                 report("risk.check", error)
         return verdict
@@ -93,7 +97,12 @@ class Risk:
         return labels
 
     def _record_check(
-        self, labels: dict[str, Any], passed: bool, value: Number | None, limit: Number | None
+        self,
+        labels: dict[str, Any],
+        passed: bool,
+        value: Number | None,
+        limit: Number | None,
+        comparison: str,
     ) -> None:
         recorder = self._recorder
         recorder.counter("risk.checks", labels).add(1)
@@ -102,8 +111,31 @@ class Risk:
         verdict = semconv.FilterResult.PASS if passed else semconv.FilterResult.FAIL
         attributes = {**labels, semconv.FILTER_RESULT: verdict.value, **_against(value, limit)}
         tell(semconv.EVENT_RISK_CHECKED, attributes)
+        if recorder.journal is not None:
+            self._note(labels, comparison, passed=passed, value=number(value), threshold=number(limit))
         if limit is not None and self._begins_to_fail(tuple(labels.values()), passed=passed):
             self._record_hit(labels, value, limit)
+
+    def _note(self, labels: Mapping[str, Any], comparison: str, *, passed: bool, **numbers: Any) -> None:
+        """Write it down with the signal it is about, if one is being evaluated here."""
+        stage: Any = current_stage()
+        about: dict[str, Any] = {}
+        if stage is not None:
+            about = {**stage.place(), **ids(stage)}
+        for key, field in ((semconv.SYMBOL, "symbol"), (semconv.STRATEGY_NAME, "strategy")):
+            if key in labels:
+                about.setdefault(field, labels[key])
+        if numbers["threshold"] is not None:
+            numbers["comparison"] = comparison
+        rule = labels[semconv.RISK_RULE]
+        recorder = self._recorder
+        line = risk_line(
+            recorder.clock.wall(), about, passed=passed, reason=f"risk:{rule}", name=rule, **numbers
+        )
+        if stage is None:
+            recorder.write_down(line)
+        else:
+            stage.note(line)
 
     def _begins_to_fail(self, key: tuple[Any, ...], *, passed: bool) -> bool:
         with self._lock:

@@ -8,13 +8,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ticktrace import semconv
+from ticktrace.diagnostics import Line
 from ticktrace.engine import contained, text_of
 from ticktrace.trading._figures import whole
-from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
+from ticktrace.trading._lines import check_line, ids, milliseconds, wall
+from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent, current_stage
 from ticktrace.trading.checks import Check, Number, finite, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ticktrace.engine import BoundHistogram
     from ticktrace.trading._recorder import Recorder
@@ -24,6 +26,7 @@ __all__ = ["Scan", "Scanner"]
 # A scan of ten thousand symbols is one span: what it says of single symbols has to end somewhere.
 _MOST_CANDIDATES = 20
 _MOST_NEAR_MISSES = 30
+_MOST_CHECKS = 100_000  # for the journal, which has a line for each
 
 
 class _Tally:
@@ -33,6 +36,7 @@ class _Tally:
         self.scanned: int | None = None
         self.candidates: int | None = None
         self.filtered: Counter[str] = Counter()
+        self.told: Counter[str] = Counter()  # what of it was told as a number, and has no check
         self.verdicts: Counter[tuple[str, str]] = Counter()
 
 
@@ -44,6 +48,9 @@ class Scan(Stage):
     by symbol. It counts while its block runs and records at the end; without a block, or after it, at once.
     """
 
+    written_down = True
+    _decision: int = 0
+
     def __init__(self, recorder: Recorder, labels: Mapping[str, str]) -> None:
         super().__init__(recorder)
         self._labels = labels
@@ -51,6 +58,10 @@ class Scan(Stage):
         self._tally = _Tally()
         self._names: list[str] = []
         self._near: list[StageEvent] = []
+        self._checks: list[tuple[Check, str | None]] = []
+        self._left_out = 0
+        # Only the journal asks, which wants to know what the scan was made for.
+        self._within = current_stage() if recorder.journal is not None else None
 
     # What the scanner says.
 
@@ -103,10 +114,29 @@ class Scan(Stage):
             tally.verdicts[name, verdict.value] += 1
             if not check.passed:
                 tally.filtered[name] += 1
+            self._remember(tally, check, symbol)
             if near is not None and tally is self._tally:
                 self._near.append(near)
 
         self._count(count)
+
+    def _remember(self, tally: _Tally, check: Check, symbol: str | None) -> None:
+        """Keep a check for the journal."""
+        if self.recorder.journal is None:
+            return
+        if tally is not self._tally:
+            self.recorder.write_down(self._line_of(check, symbol, self.place()))
+        elif len(self._checks) < _MOST_CHECKS:
+            self._checks.append((check, symbol))
+        else:
+            self._left_out += 1
+
+    def _line_of(self, check: Check, symbol: str | None, about: Mapping[str, Any]) -> Line:
+        ts = wall(self.recorder, check.at, self.offset)
+        if symbol is not None:
+            about = {**about, "symbol": text_of(symbol)}
+        margin = self.recorder.settings.trading.near_miss_margin
+        return check_line(check, margin, ts, about, stage="filter", component="scanner")
 
     @contained(None)
     def scanned(self, symbols: int = 1) -> None:
@@ -125,6 +155,7 @@ class Scan(Stage):
 
         def count(tally: _Tally) -> None:
             tally.filtered[name] += number
+            tally.told[name] += number
 
         self._count(count)
 
@@ -180,6 +211,58 @@ class Scan(Stage):
         observe(histogram, (self.ended - self.started) * 1e-9)
         self._record(self._tally)
 
+    @property
+    def decision(self) -> int:
+        """Its number, by which lines of the journal belong together."""
+        number = self._decision
+        if not number:
+            number = self.__dict__.setdefault("_decision", next(self.recorder.decisions))
+        return number
+
+    def place(self) -> dict[str, Any]:
+        """The candle that it was made for, if it was, and its number."""
+        within: Any = self._within
+        about = {} if within is None else within.place()
+        return {**about, "decision": self.decision}
+
+    def lines(self) -> Iterator[Line]:
+        """Every check, then the scan."""
+        about = {**self.place(), **ids(self)}
+        for check, symbol in self._checks:
+            yield self._line_of(check, symbol, about)
+        ts = wall(self.recorder, self.ended, self.offset)
+        yield self._line(ts, self._tally, milliseconds(self), about)
+        yield from super().lines()
+
+    def write_down(
+        self, seconds: float | None, scanned: int, candidates: int, filtered: Counter[str]
+    ) -> None:
+        """Have the journal say what was counted without a block."""
+        if self.recorder.journal is not None:
+            tally = _Tally()
+            tally.scanned, tally.candidates, tally.told = scanned, candidates, filtered
+            took = None if seconds is None else round(seconds * 1e3, 4)
+            self.recorder.write_down(self._line(self.recorder.clock.wall(), tally, took, self.place()))
+
+    def _line(self, ts: int, tally: _Tally, took: float | None, about: Mapping[str, Any]) -> Line:
+        told = {
+            "symbols": tally.scanned,
+            "candidates": tally.candidates,
+            "filtered": dict(tally.told) or None,
+            "left_out": self._left_out or None,
+            "ms": took,
+        }
+        return Line(
+            ts=ts,
+            component="scanner",
+            stage="scan",
+            name=self._labels[semconv.SCANNER_NAME],
+            passed=self.failed is None,
+            reason=None if self.failed is None else f"error:{self.failed}",
+            payload={key: value for key, value in told.items() if value is not None},
+            **about,
+        )
+
     def _record(self, tally: _Tally) -> None:
         recorder, labels = self.recorder, self._labels
         if tally.scanned is not None:
@@ -234,7 +317,11 @@ class Scanner:
         if took is not None:
             self._recorder.histogram("scanner.scan.duration", self._labels).record(max(0.0, took))
         scan = self.scan()
+        names = [candidates] if isinstance(candidates, str) else candidates
+        found = len(list(names)) if isinstance(names, Iterable) else whole(names)
         scan.scanned(scanned)
-        scan.candidates(candidates)
+        scan.candidates(found)
         for name, number in (filtered or {}).items():
             scan.filtered(name, number)
+        counts = Counter({text_of(name): whole(number) for name, number in (filtered or {}).items()})
+        scan.write_down(took, whole(scanned), found, counts)

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import get_current_span, set_span_in_context
 
 from ticktrace import semconv
+from ticktrace.diagnostics import Line
 from ticktrace.engine import Happened, contained
+from ticktrace.trading._lines import check_line, ids, milliseconds, risk_line, wall
 from ticktrace.trading._stage import SpanEnd, SpanStart, Stage, StageEvent
 from ticktrace.trading._words import known
 from ticktrace.trading.checks import COMPARISONS, Check, Number, attribute_number, finite, judge
 from ticktrace.trading.order import SIDES, TYPES, Order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from opentelemetry.context import Context
 
@@ -50,6 +52,7 @@ class Signal(Stage):
     """
 
     found_by_decorators = True
+    written_down = True
 
     emitted: bool = False
     emitted_at: int = 0
@@ -63,6 +66,7 @@ class Signal(Stage):
     _rejection: str = ""
     _rejected_at: int = 0
     _decided_at: int = 0
+    _decision: int = 0
 
     # `Candle.signal` makes it, field by field: a call of the class would be felt.
     candle: Candle
@@ -83,7 +87,6 @@ class Signal(Stage):
     def check(
         self,
         name: str,
-        *,
         value: Number,
         threshold: Number,
         comparison: str = ">=",
@@ -101,28 +104,43 @@ class Signal(Stage):
         Returns:
             The verdict, also while telemetry is off.
         """
+        passed: Any
         try:
-            passed: Any = COMPARISONS[comparison](value, threshold)
-            if passed is not True and passed is not False:  # numpy has its own
+            # The usual comparison needs no look-up; what numpy answers is no bool.
+            passed = value >= threshold if comparison == ">=" else COMPARISONS[comparison](value, threshold)
+            if passed is not True and passed is not False:
                 passed = bool(passed)
         except Exception:  # noqa: BLE001  said there
             passed = judge(value, threshold, comparison)
         recorder = self.recorder
+        if self.ended:
+            self._check_late(name, value, threshold, comparison, margin, passed)
+        elif recorder.enabled:
+            self.checks = (self.checks, recorder.now(), name, value, threshold, comparison, margin, passed)
+        return passed  # type: ignore[no-any-return]  # a bool by now
+
+    @contained(None)
+    def _check_late(  # noqa: PLR0917  the fields of a check
+        self,
+        name: str,
+        value: Number,
+        threshold: Number,
+        comparison: str,
+        margin: float | None,
+        passed: bool,
+    ) -> None:
+        """A condition that is looked at after the block counts, and is written down, but is no event of the span."""
+        recorder = self.recorder
         if recorder.enabled:
-            if self.ended:
-                self._measure_check(Check(recorder.now(), name, value, threshold, comparison, margin, passed))
-            else:
-                self.checks = (
-                    self.checks,
-                    recorder.now(),
-                    name,
-                    value,
-                    threshold,
-                    comparison,
-                    margin,
-                    passed,
+            check = Check(recorder.now(), name, value, threshold, comparison, margin, passed)
+            self._measure_check(check)
+            if recorder.journal is not None:
+                ts = wall(recorder, check.at, self.offset)
+                margin = recorder.settings.trading.near_miss_margin
+                about = {**self.place(), **ids(self)}
+                recorder.write_down(
+                    check_line(check, margin, ts, about, stage="condition", component="strategy")
                 )
-        return bool(passed)
 
     def emit(
         self,
@@ -149,7 +167,7 @@ class Signal(Stage):
             self.recorder.market_seconds()
         )  # a replay's clock has gone on when this is measured
         if self.ended and self.recorder.enabled:
-            self._measure_late(self._measure_emission)
+            self._emit_late()
 
     def reject(self, reason: str, message: str = "") -> None:
         """The signal will not be traded.
@@ -173,6 +191,23 @@ class Signal(Stage):
         self._measure_rejection()
         attributes = {**self._rejection_attributes(), semconv.STRATEGY_NAME: self.strategy}
         self.candle.tell(StageEvent(semconv.EVENT_SIGNAL_REJECTED, attributes, self._rejected_at))
+        self.recorder.write_down(self._rejection_line({**self.place(), **ids(self)}))
+
+    @contained(None)
+    def _emit_late(self) -> None:
+        self._measure_late(self._measure_emission)
+        if self.emitted:
+            self.recorder.write_down(
+                Line(
+                    ts=wall(self.recorder, self.emitted_at, self.offset),
+                    component="strategy",
+                    stage="signal",
+                    passed=True,
+                    payload={"later": True, **self._emitted_as()},
+                    **self.place(),
+                    **ids(self),
+                )
+            )
 
     @contained(None)
     def _measure_late(self, measure: Callable[[Callable[[BoundHistogram, float], None]], None]) -> None:
@@ -304,6 +339,58 @@ class Signal(Stage):
         evaluations.add(1)
         handles.strategy.noticed()
 
+    @property
+    def decision(self) -> int:
+        """Its number, by which lines of the journal belong together."""
+        number = self._decision
+        if not number:
+            # Asked by the drain and, for an order or a risk check, perhaps by another thread at once.
+            number = self.__dict__.setdefault("_decision", next(self.recorder.decisions))
+        return number
+
+    def place(self) -> dict[str, Any]:
+        """The candle, the strategy and the number of the decision."""
+        return {**self.candle.place(), "strategy": self.strategy, "decision": self.decision}
+
+    def lines(self) -> Iterator[Line]:
+        """Every condition, the outcome, and what was noted of it: risk checks, a rejection."""
+        recorder = self.recorder
+        offset = self.offset or recorder.clock.offset()
+        margin = recorder.settings.trading.near_miss_margin
+        about = {**self.place(), **ids(self)}
+        failed = False
+        for check in self._checked():
+            failed = failed or not check.passed
+            yield check_line(check, margin, offset + check.at, about, stage="condition", component="strategy")
+        emitted = self.emitted and 0 < self.emitted_at <= self.ended
+        payload: dict[str, Any] = {"ms": milliseconds(self)}
+        if emitted:
+            payload |= self._emitted_as()
+        reason = None if emitted or failed else f"signal:{self.strategy}:no_signal"
+        if self.failed is not None:
+            reason = f"error:{self.failed}"
+        yield Line(
+            ts=offset + self.ended,
+            component="strategy",
+            stage="signal",
+            passed=emitted,
+            reason=reason,
+            payload=payload,
+            **about,
+        )
+        yield from super().lines()
+        if 0 < self._rejected_at <= self.ended:
+            yield self._rejection_line(about)
+
+    def _emitted_as(self) -> dict[str, Any]:
+        told = {"type": self._known_type(), "confidence": self._confidence, "price": self._price}
+        return {key: value for key, value in told.items() if value is not None}
+
+    def _rejection_line(self, about: Mapping[str, Any]) -> Line:
+        payload = {"message": self._rejection} if self._rejection else None
+        ts = wall(self.recorder, self._rejected_at, self.offset)
+        return risk_line(ts, about, passed=False, reason=f"rejected:{self._known_reason()}", payload=payload)
+
     def happened(self) -> int:
         """Whether it failed, was rejected, or missed a threshold by little."""
         happened = Happened.ERROR if self.failed else Happened.NOTHING
@@ -331,6 +418,8 @@ class Signal(Stage):
         if verdict is semconv.FilterResult.NEAR_MISS and not self.ended < check.at:
             self.near_miss = True
         self._handles.evaluated(check.name, verdict.value).add(1)
+        if not check.passed:
+            self.recorder.reasons.count("signal", self.strategy, check.name)
 
     def _measure_emission(self, observe: Callable[[BoundHistogram, float], None]) -> None:
         handles = self._handles

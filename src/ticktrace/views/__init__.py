@@ -9,7 +9,7 @@ Here each instrument has one view, and what is said about it is laid over one an
    What a view leaves open stays as it was: a view that sets only `keep_attributes` leaves the buckets alone.
    `buckets` and `exponential` are for histograms and leave the rest alone. `drop` is taken back by a more specific view
    that applies and does not drop: ``*`` dropped and attributes given for ``trading.*`` keeps trading and nothing else;
-3. the thresholds of objectives (`slo.thresholds`), which join explicit buckets as boundaries: the part of measurements
+3. the thresholds of objectives (`slo.objectives`, `slo.thresholds`), which join explicit buckets as boundaries: the part of measurements
    at or below a threshold is then exact in PromQL, not interpolated.
 
 Instruments outside the catalog, such as those of third-party instrumentations, have a view when one of the user's is
@@ -17,7 +17,7 @@ for them, and are the SDK's business otherwise. Catalog rows that OpenTelemetry 
 no allow-list: which attributes they carry is theirs to decide, and changes with their versions.
 """
 
-from ticktrace.views._build import build_views
+from ticktrace.views._build import Stream, build_views, streams_of
 from ticktrace.views._check import check_instruments
 
-__all__ = ["build_views", "check_instruments"]
+__all__ = ["Stream", "build_views", "check_instruments", "streams_of"]

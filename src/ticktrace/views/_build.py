@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ticktrace.settings import MetricsSettings, SloSettings, ViewSettings
 
-__all__ = ["Stream", "build_views", "streams_of_row"]
+__all__ = ["Stream", "build_views", "streams_of", "streams_of_row"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def build_views(
 
     Args:
         metrics: its `views` are the user's.
-        slo: its `thresholds` name histograms, in their unit.
+        slo: its `thresholds` and `objectives` name histograms, in their unit.
         catalog: the rows to shape; with rows of one's own see `ticktrace.catalog.make_catalog`.
 
     Raises:
@@ -141,6 +141,15 @@ def build_views(
     return views
 
 
+def streams_of(spec: InstrumentSpec, metrics: MetricsSettings, slo: SloSettings) -> list[Stream]:
+    """The ways in which a row may be exported; one, unless user views ask for a meter.
+
+    Raises:
+        SettingsError: see `build_views`.
+    """
+    return [stream for stream, _, _ in streams_of_row(spec, layers_of(metrics.views), slo)]
+
+
 def streams_of_row(
     spec: InstrumentSpec, layers: Sequence[Layer], slo: SloSettings
 ) -> Iterator[tuple[Stream, tuple[Layer, ...], tuple[Layer, ...]]]:
@@ -151,7 +160,7 @@ def streams_of_row(
     base = Stream(
         buckets=spec.buckets,
         attributes=None if spec.recorded_by == "otel" else frozenset(spec.attributes),
-        thresholds=slo.thresholds.get(spec.name, ()),
+        thresholds=slo.boundaries(spec.name),
     )
     candidates = [layer for layer in layers if layer.is_for(spec)]
     uncertain = [layer for layer in candidates if layer.settings.meter is not None]

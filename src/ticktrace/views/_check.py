@@ -93,7 +93,7 @@ def _streams(
     renamed = frozenset(owners)
     for spec in catalog.values():
         for stream, _, _ in streams_of_row(spec, layers, slo):
-            if stream.thresholds and (stream.dropped or stream.exponential is not None):
+            if spec.name in slo.thresholds and (stream.dropped or stream.exponential is not None):
                 what = "drops it" if stream.dropped else "makes it exponential, without a boundary there"
                 yield f'slo.thresholds["{spec.name}"]: one of metrics.views {what}'
             if not stream.dropped and stream.name is None:

@@ -60,7 +60,6 @@ NOT_IN_THE_BOOKS = {
     "trading.engine.heartbeat.timestamp",
     "trading.engine.signals.active",
     "trading.engine.uptime",
-    "trading.filter.evaluations",
     "trading.order.reject.ratio",
     "trading.pnl.daily",
     "trading.pnl.monthly",

@@ -80,6 +80,29 @@ def test_the_seeds_file_is_mapped_onto_settings(load: Load) -> None:
     assert str(loaded.origins["slo.thresholds.trading.order.fill.duration"]) == "ticktrace.yaml:39"
 
 
+def test_thresholds_become_objectives_and_alerting_notifications(load: Load) -> None:
+    loaded = load(SEED_FILE, ENVIRON)
+    objectives = {
+        name: (one.instrument, one.threshold, one.target)
+        for name, one in loaded.settings.slo.objectives.items()
+    }
+    assert objectives == {
+        "candle_processing": ("trading.candle.processing.duration", 0.05, 0.99),
+        "order_fill": ("trading.order.fill.duration", 0.1, 0.99),
+    }
+    told = loaded.settings.notifications
+    assert told.enabled
+    assert [url.get_secret_value() for url in told.urls] == ["https://hooks.example.com/hunter2"]
+    assert told.on == ("slo_violated", "queue_backlog", "gc_pause")
+    assert str(loaded.origins["notifications.urls"]) == "ticktrace.yaml:44"
+    assert "hunter2" not in repr(loaded)
+    assert not load("alerting: {enabled: false}").settings.notifications.enabled
+    ours = load(
+        "sla_thresholds: {ORDER_FILL: 5000000}\nslo.objectives.order_fill: {instrument: trading.order.fill.duration, threshold: 1}"
+    )
+    assert ours.settings.slo.objectives["order_fill"].threshold == 1
+
+
 def test_percentiles_and_windows_are_those_of_the_statistics(load: Load) -> None:
     loaded = load(SEED_FILE, ENVIRON)
     recent = loaded.settings.metrics.recent
@@ -99,7 +122,6 @@ def test_what_has_no_effect_yet_is_noted_and_no_secret_is_shown(load: Load) -> N
     assert load(SEED_FILE, ENVIRON).notes == (
         "ticktrace.yaml:14: metrics.buffer: accepted, has no effect yet",
         "ticktrace.yaml:20: metrics.aggregation.interval_ms: accepted, has no effect",
-        "ticktrace.yaml:42: metrics.alerting: accepted, has no effect yet",
     )
 
 

@@ -42,6 +42,7 @@ _STAMPS_PER_TRACE = 8  # so many may wait for each trace that may
 _STEPS_A_SLICE = 8  # 64 stamps, some 0.2 ms
 _PAUSE_SECONDS = 0.00005
 _DRAIN_SHARE = 0.2  # of a shutdown's deadline for ending the drain, as much for a last pass
+_REST_SHARE = 0.5  # of what is left then, for what needs no verdict: measurements and lines
 _PATIENT_DRAIN_SHARE = 0.4  # in a backtest, where these wait for exports
 _QUEUE_SECONDS = 1.0  # so long an exporter may get nowhere before the drain no longer spares its full queue
 _COLLECT_SECONDS = 0.5  # a collection waits so long for a pass under way
@@ -83,6 +84,7 @@ class DeferredEngine(SdkEngine):
         self.on_measurements_dropped: Callable[[str, int], None] | None = None
         self.on_verdict: Callable[[str, bool, int], None] | None = None
         self._lost_spans = 0
+        self._lost_stamps = 0
         self._queues: list[Delivery] | None = None
         self._stamps: list[StampQueue] = []
         super().__init__(plan)
@@ -178,6 +180,8 @@ class DeferredEngine(SdkEngine):
         """What was lost: before there was a verdict, and by each exporter."""
         lost = self._lost_spans
         mine = [f"{lost} spans found no room to wait for their verdict"] if lost else []
+        if self._lost_stamps:
+            mine.append(f"{self._lost_stamps} stages and notes came too late to be measured")
         return [*mine, *super().losses()]
 
     def _dropped(self, reason: str, spans: int) -> None:
@@ -199,11 +203,23 @@ class DeferredEngine(SdkEngine):
                 if not number % _STEPS_A_SLICE:
                     time.sleep(_PAUSE_SECONDS)  # whoever waits for the GIL gets it
 
+    def _derive_rest(self, deadline: Deadline) -> None:
+        """What there was no time to judge is still to be measured and written down; what is left then is lost."""
+        others = [source for source in self._sources if source is not self._judge]
+        if self._drain.drain_now(deadline.remaining(), others):
+            return
+        for queue in self._stamps:  # a span processor blocks the drain, see `_derive_all`
+            for _ in queue.steps():
+                if deadline.remaining() <= 0:
+                    break
+            self._lost_stamps += len(queue.waiting)
+
     def _span_pipe(
         self, exporter: NamedTarget[SpanExporter], queue: QueueSettings
     ) -> tuple[SpanProcessor, Pipe]:
         live = self._patience.seconds <= 0
-        return span_pipe(exporter, queue, Stall(self._patience, _QUEUE_SECONDS), gently=live)
+        stall = Stall(self._patience, _QUEUE_SECONDS)
+        return span_pipe(exporter, queue, stall, gently=live, scrub=self._scrub_span)
 
     def _congested(self) -> bool:
         """Whether an exporter's queue is full: what is kept then waits here, where there is more room."""
@@ -259,6 +275,7 @@ class DeferredEngine(SdkEngine):
         if not drained:
             self._buffer.sweep(everything=True)
             self._judge.abandon("shutdown")
+            self._derive_rest(Deadline(deadline.remaining() * _REST_SHARE))
         good = super().shutdown(deadline.remaining())
         if isinstance(self.meter_provider, DeferredMeterProvider):
             self.meter_provider.close()  # else what libraries go on recording would wait for ever

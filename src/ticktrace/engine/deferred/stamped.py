@@ -23,7 +23,7 @@ from ticktrace.engine.deferred.trace_buffer import Trace
 from ticktrace.engine.stamp import Happened, events_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from opentelemetry.sdk.util import BoundedList
     from opentelemetry.trace import Link
@@ -112,7 +112,7 @@ class StampedSpan(LightSpan):
             self.raw_links = list(start.links)
 
     def _describe_end(self, stamp: Stamp) -> None:
-        end = stamp.span_end()
+        end = stamp.whole_end()
         tracer = self.tracer
         if end.attributes:
             self.raw_attributes = write_all(
@@ -356,11 +356,10 @@ class StampQueue:
 
     def _derive(self, stamp: Stamp | Note) -> None:
         if isinstance(stamp, tuple):
-            try:
-                stamp[0](stamp)
-            except Exception as error:  # noqa: BLE001  as below
-                report("note", error)
+            _follow((stamp,))
             return
+        if stamp.notes is not None:
+            _follow(stamp.__dict__.pop("notes", ()))  # once, whoever else derives it
         with _making:
             try:
                 span: StampedSpan = stamp.made_span or self._made(stamp)
@@ -375,6 +374,7 @@ class StampQueue:
                 stamp.made_span.observed, self._observed = self._observed, []
         # Not under the lock: where room has to be made for a trace, others are waited for, who may need it.
         try:
+            stamp.derived()
             self._gather(stamp.made_span)
         except Exception as error:  # noqa: BLE001  see above
             report("stamp.gather", error)
@@ -392,6 +392,15 @@ class StampQueue:
             buffer.close(trace, None)
         elif not trace.quiet or len(spans) >= buffer.max_spans:
             buffer.span_ended(trace, span)
+
+
+def _follow(notes: Iterable[Note]) -> None:
+    """Do what follows from notes."""
+    for note in notes:
+        try:
+            note[0](note)
+        except Exception as error:  # noqa: BLE001  one bad note must not keep the others waiting
+            report("note", error)
 
 
 def _new_lock() -> None:

@@ -81,6 +81,10 @@ class ReaderStorage(MetricReaderStorage):
         self._after(self)
         return data
 
+    def bring_in(self) -> None:
+        """Have what is buffered brought in, as before a collection, without collecting."""
+        self._before(self)
+
     def matches(self, instrument: _Instrument) -> list[_ViewInstrumentMatch]:
         """The streams of an instrument.
 

@@ -8,6 +8,7 @@ from opentelemetry.trace import get_current_span
 
 from ticktrace import semconv
 from ticktrace.engine import contained, report, text_of
+from ticktrace.trading._jitter import held_back
 from ticktrace.trading._share import Share
 from ticktrace.trading._tell import tell
 from ticktrace.trading._time import usable_seconds
@@ -237,7 +238,7 @@ class Provider:
             attributes[semconv.ERROR_TYPE] = fault.kind
             if fault.rate_limited:
                 self.refused(operation, fault.retry_after, span=told)
-                self._held_back(wait, operation)
+                self._held_back(wait, operation, ahead=True)
             labels = {**labels, semconv.ERROR_TYPE: self.recorder.words.errors.label(fault.kind)}
         if (seconds := finite(wait)) is not None:
             attributes[semconv.ELAPSED] = seconds
@@ -264,11 +265,14 @@ class Provider:
                 self._by_operation[operation] = labels
         return labels
 
-    def _held_back(self, seconds: float | None, operation: str | None) -> float | None:
+    def _held_back(
+        self, seconds: float | None, operation: str | None, *, ahead: bool = False
+    ) -> float | None:
         waited = finite(seconds)
         if waited is None or waited < 0:
             return None
         self.recorder.histogram("provider.rate_limit.wait", self.labels(operation)).record(waited)
+        held_back(self.recorder, waited, self.name, ahead=ahead)
         return waited
 
     def answers(self, *, yes: bool) -> None:
