@@ -34,8 +34,8 @@ $(VENV)/.dev: $(BIN)/python requirements/dev.txt pyproject.toml
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo ## run the breakout bot with telemetry on
-	@cd examples && CANDLES="$(if $(CANDLES),$(abspath $(CANDLES)))" SPEED="$(SPEED)" BARS="$(BARS)" SEED="$(SEED)" PORT="$(PORT)" \
-		$(abspath $(BIN))/python -m breakout_bot $(DEMO_ARGS)
+	@PYTHONPATH="examples:$$PYTHONPATH" CANDLES="$(CANDLES)" SPEED="$(SPEED)" BARS="$(BARS)" SEED="$(SEED)" PORT="$(PORT)" \
+		$(BIN)/python -m breakout_bot $(DEMO_ARGS)
 
 test: $(VENV)/.dev ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -80,7 +80,7 @@ async def _run(market: Market, options: Options, telemetry: Telemetry) -> int:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             _say_where_to_look(market, telemetry, listener.getsockname()[1])
-            await _until_done_or_stopped(bot, options, stopping)
+            await _until_done_or_stopped(bot, telemetry, options, stopping)
             if not stopping.is_set() and (options.keep_serving or sys.stdout.isatty()):
                 print("\nStill serving; Ctrl-C ends it.", flush=True)
                 await stopping.wait()
@@ -90,7 +90,9 @@ async def _run(market: Market, options: Options, telemetry: Telemetry) -> int:
     return 0
 
 
-async def _until_done_or_stopped(bot: Bot, options: Options, stopping: asyncio.Event) -> None:
+async def _until_done_or_stopped(
+    bot: Bot, telemetry: Telemetry, options: Options, stopping: asyncio.Event
+) -> None:
     began = time.perf_counter()
     running = asyncio.create_task(bot.run())
     showing = asyncio.create_task(show_progress(bot))
@@ -115,6 +117,7 @@ async def _until_done_or_stopped(bot: Bot, options: Options, stopping: asyncio.E
     print("\n" + summary(bot.market, bot.ledger, bot.latencies, seconds, bare), flush=True)
     if options.ledger is not None:
         bot.ledger.write(options.ledger)
+    _say_what_to_ask(telemetry, bot.market.symbol)
 
 
 async def _run_bare(market: Market, options: Options, telemetry: Telemetry) -> int:
@@ -176,6 +179,17 @@ def _say_where_to_look(market: Market, telemetry: Telemetry, port: int) -> None:
         f"  traces   {', '.join(exporters.traces)}   (OTEL_TRACES_EXPORTER=console|otlp|… sends them)",
         flush=True,
     )
+
+
+def _say_what_to_ask(telemetry: Telemetry, symbol: str) -> None:
+    """Where the decisions were written down, and what answers from them."""
+    journal = telemetry.diagnostics.snapshot()["output_path"]
+    if journal is not None:
+        command = Path(sys.executable).with_name("ticktrace")
+        shown = os.path.relpath(command) if command.is_relative_to(Path.cwd()) else command
+        print(
+            f"\nWhy no trade?  {shown} report {journal}\n               {shown} explain {symbol} last-rejected {journal}"
+        )
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from breakout_bot.exchange import Behaviour
     from breakout_bot.market import Market
+    from breakout_bot.scanner import Filters
     from ticktrace import Telemetry
 
 __all__ = ["Bot"]
@@ -46,6 +47,7 @@ class Bot:
         equity: Decimal = Decimal(10_000),
         behaviour: Behaviour | None = None,
         limits: Limits | None = None,
+        filters: Filters | None = None,
         store: str | Path = ":memory:",
     ) -> None:
         self.market = market
@@ -91,6 +93,7 @@ class Bot:
             ledger=ledger,
             latencies=latencies,
             telemetry=telemetry,
+            filters=filters,
         )
         execution = Execution(
             self.exchange, bus, self.clock, ledger=ledger, latencies=latencies, telemetry=telemetry

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from breakout_bot.account import Account
     from breakout_bot.bus import Bus
+    from breakout_bot.conditions import Condition
     from breakout_bot.latency import Latencies
     from breakout_bot.ledger import Ledger
     from breakout_bot.market import Candle, Market
@@ -177,8 +178,14 @@ class Engine:
         with self._scanner.scan() as seen:
             seen.scanned(1)
             for verdict in verdicts:
+                seen.check(
+                    verdict.name,
+                    value=verdict.value,
+                    threshold=verdict.threshold,
+                    comparison=verdict.comparison,
+                )
+                self._ledger.count("checks", verdict.name)
                 if not verdict.holds:
-                    seen.filtered(verdict.name, 1)
                     self._ledger.filtered[verdict.name] += 1
             passed = all(verdict.holds for verdict in verdicts)
             seen.candidates(int(passed))
@@ -193,12 +200,7 @@ class Engine:
         with observed.signal(strategy.name) as signal:
             setup = strategy.evaluate(self._window)
             for condition in setup.conditions:
-                signal.check(
-                    condition.name,
-                    value=condition.value,
-                    threshold=condition.threshold,
-                    comparison=condition.comparison,
-                )
+                self._check(signal, condition)
             found = all(condition.holds for condition in setup.conditions)
             if found:
                 entry = self._rules.price(setup.entry)
@@ -207,6 +209,15 @@ class Engine:
                 self._weigh(setup, entry, candle, signal)
         self._latencies.signal.append(time.perf_counter() - began)
         return found
+
+    def _check(self, signal: ticktrace_trading.Signal, condition: Condition) -> None:
+        signal.check(
+            condition.name,
+            value=condition.value,
+            threshold=condition.threshold,
+            comparison=condition.comparison,
+        )
+        self._ledger.count("checks", condition.name)
 
     def _weigh(self, setup: Setup, entry: Decimal, candle: Candle, signal: ticktrace_trading.Signal) -> None:
         """Ask the risk desk; what passes becomes an order."""
@@ -287,12 +298,7 @@ class Engine:
         with observed.signal(strategy) as signal:
             conditions = position.exit_conditions(candle, MAX_BARS)
             for _, condition in conditions:
-                signal.check(
-                    condition.name,
-                    value=condition.value,
-                    threshold=condition.threshold,
-                    comparison=condition.comparison,
-                )
+                self._check(signal, condition)
             reason = next((reason for reason, condition in conditions if condition.holds), None)
             if reason is None:
                 return False

@@ -18,6 +18,7 @@ import pytest
 from breakout_bot.market import synthetic_market, write_candles
 from support.bot_figures import figures
 from support.prometheus import Prometheus
+from support.report_figures import funnel_of, problems_with, scraped_funnel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +46,7 @@ class BotProcess:
                 "PYTHONPATH": str(ROOT / "examples"),
                 "PYTHONUNBUFFERED": "1",
                 "TICKTRACE_ENGINE": engine,
+                "TICKTRACE_DIAGNOSTICS_JOURNAL_DIRECTORY": str(ledger.parent / "diag"),
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -114,8 +116,33 @@ def run_beside_prometheus(
                         raise
                 else:
                     break
+            compare_funnel(prometheus, books)
         assert bot.stop() == 0, "".join(bot.printed)
+    assert problems_with(report_on(directory / "diag"), books) == []
     return books
+
+
+def report_on(journal: Path) -> dict[str, Any]:
+    """What `ticktrace report` says of a folder of journals."""
+    command = [sys.executable, "-m", "ticktrace", "report", "--format", "json", str(journal)]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def compare_funnel(prometheus: Prometheus, books: Mapping[str, Any]) -> None:
+    """The funnel of the report is made of numbers that Prometheus has, too."""
+    steps = {stage: (entered, passed) for stage, entered, passed in funnel_of(books)}
+    assert scraped_funnel(prometheus) == {
+        "candles": steps["candles"][0],
+        "scanned": steps["scanned"][1],
+        "candidates": steps["filtered"][1],
+        "evaluations": steps["conditions"][0],
+        "signals": steps["signals"][1],
+        "rejected": steps["risk"][0] - steps["risk"][1],
+        "submitted": steps["orders"][0],
+        "filled": steps["fills"][1],
+    }
 
 
 def compare(prometheus: Prometheus, books: Mapping[str, Any], engine: str) -> None:

@@ -37,6 +37,7 @@ OF_OTHERS: dict[str, set[str]] = {
     "stock_broker": {"trading.cash_account.violations", "trading.clock.skew"},
     "redis_cache": {"trading.cache.operation.duration"},
     "too_many_series": {"ticktrace.series.overflow"},
+    "objectives": {row.name for row in CATALOG.values() if row.group == "objectives"},
     PROCESS: {row.name for row in CATALOG.values() if row.group in {"process", "host", "python"}},
 }
 TABLE = {BOT: set(CATALOG) - set().union(*OF_OTHERS.values()), **OF_OTHERS}
