@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import bot, candles, footprint, garbage, micro, outage, wakeup
+from bench import bot, candles, footprint, garbage, micro, outage, report, wakeup
 from bench.interleaved import FULL, QUICK, Pace, Row, progress
 from bench.table import absent, as_markdown, as_text, machine, write_between_markers
 from bench.targets import judged
@@ -26,12 +26,14 @@ PAGE = Path(__file__).parent.parent / "docs" / "cost.md"
 GROUPS: dict[str, tuple[Benchmark, ...]] = {
     "metrics": (micro.metrics, micro.unbounded),
     "spans": (micro.spans,),
-    "candles": (candles.dropped, candles.kept, candles.other_engines, candles.domain),
+    "diagnostics": (micro.diagnostics,),
+    "candles": (candles.dropped, candles.kept, candles.journaled, candles.other_engines, candles.domain),
     "bot": (bot.run,),
     "wakeup": (wakeup.lateness,),
     "memory": (footprint.allocations, footprint.memory),
     "gc": (garbage.collections,),
     "outage": (outage.outage,),
+    "report": (report.report,),
 }
 """In the order of the table."""
 

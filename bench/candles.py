@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from bench.interleaved import Pace, Row
     from bench.ours import Ours
 
-__all__ = ["domain", "dropped", "kept", "other_engines"]
+__all__ = ["domain", "dropped", "journaled", "kept", "other_engines"]
 
 
 def dropped(pace: Pace) -> Iterator[Row]:
@@ -35,6 +36,16 @@ def kept(pace: Pace) -> Iterator[Row]:
         mine = ours.traced(candle_of(ours.telemetry))
         yield compare("candle.kept", mine, rivals("candle"), pace)
         yield compare("candle.kept.total", mine, rivals("candle"), pace, total=True)
+
+
+def journaled(pace: Pace) -> Iterator[Row]:
+    """Not kept, and written down: four lines a candle."""
+    with TemporaryDirectory() as directory:
+        journal = {"directory": directory, "keep_bytes": 200_000_000}
+        with started(keep="nothing", diagnostics={"journal": journal}) as ours:
+            mine = ours.traced(candle_of(ours.telemetry))
+            yield compare("candle.journaled", mine, rivals("candle"), pace)
+            yield compare("candle.journaled.total", mine, rivals("candle"), pace, total=True)
 
 
 def other_engines(pace: Pace) -> Iterator[Row]:

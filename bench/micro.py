@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.interleaved import compare
+from bench.interleaved import Contestant, compare
 from bench.ours import started
 from bench.rivals import rivals
 from bench.workload import BOUNDS, DRAW, LABELS, SPAN_ATTRIBUTES, draw
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bench.interleaved import Pace, Row
     from bench.ours import Ours
 
-__all__ = ["metrics", "spans", "unbounded"]
+__all__ = ["diagnostics", "metrics", "spans", "unbounded"]
 
 
 def _names(ours: Ours) -> dict[str, Any]:
@@ -63,3 +63,34 @@ def spans(pace: Pace) -> Iterator[Row]:
         names = {"span": tracer.start_as_current_span, "attributes": SPAN_ATTRIBUTES}
         mine = ours.measured('with span("candle", attributes=attributes): pass', names, traces=True)
         yield compare("span.current", mine, rivals("span"), pace)
+
+
+def diagnostics(pace: Pace) -> Iterator[Row]:
+    """One decision with five facts, inside a span; the caller's cost. The SDK adds an event to a span."""
+    rival = rivals("event", ("sdk",))
+    with started() as ours:
+        market = ours.telemetry.trading.market(venue="binance", symbol="BTC/USDT", timeframe="1m")
+        record = ours.telemetry.diagnostics.record_filter
+        with market.candle() as candle, candle.signal("momentum") as signal:
+
+            def rest() -> None:
+                # As each signal begins; else everything would be kept for this endless one.
+                signal.checks = None
+                if signal.notes:
+                    signal.notes.clear()
+                ours.settle()
+
+            for name, statement, names in (
+                ("diagnostics.check", 'check("volume", value=2.5, threshold=1.0)', {"check": signal.check}),
+                (
+                    "diagnostics.record_filter",
+                    'record("filter", "BTC/USDT", "atr", 2.5, 1.0)',
+                    {"record": record},
+                ),
+            ):
+                mine = Contestant(statement, names, rest=rest, elsewhere=ours.threads, most=500)
+                yield compare(name, mine, rival, pace)
+            ours.telemetry.diagnostics.enabled = False
+            statement = 'record("filter", "BTC/USDT", "atr", 2.5, 1.0, True)'
+            mine = Contestant(statement, {"record": record}, rest=rest, elsewhere=ours.threads)
+            yield compare("diagnostics.off", mine, rival, pace)

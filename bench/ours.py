@@ -100,7 +100,11 @@ def started(
         checked: whether to make sure, at the end, that this is what was kept and that nothing was lost.
         settings: further settings.
     """
-    chosen: dict[str, Any] = {"exporters": {"traces": ["none"], "metrics": ["memory"]}, **settings}
+    chosen: dict[str, Any] = {
+        "exporters": {"traces": ["none"], "metrics": ["memory"]},
+        "diagnostics": {"journal": {"enabled": False}},  # has rows of its own
+        **settings,
+    }
     if engine == "off":
         chosen["enabled"] = False
     else:

@@ -50,8 +50,11 @@ TARGETS = {
     "candle.dropped.cold": Target("candle pipeline, not kept, cold", {"sdk": 1 / 12}),
     "candle.kept": Target("candle pipeline, kept, caller's side", {"sdk": 1 / 20}),
     "span.current": Target("current span, five attributes, caller's side", {"sdk": 1 / 8}),
+    "diagnostics.check": Target("a condition checked in a signal, caller's side", {"sdk": 1 / 30}),
+    "diagnostics.record_filter": Target("a filter recorded anywhere, caller's side", {"sdk": 1 / 30}),
     "wakeup.p99": Target("wake-up lateness, 99th percentile", {"sdk": 1 / 5}, ours=1e6),
     "gc.full_collections": Target("full collections by 20,000 candles", ours=0),
+    "report.line": Target("a line of a long journal, reported", ours=12_000),
     "bot.overhead": Target("bot on real candles, ns a candle", {"off": 1.10}),
 }
 """By the names of the rows."""

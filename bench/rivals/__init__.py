@@ -1,7 +1,7 @@
 """The others, each doing the same operations as its own documentation shows them.
 
 Operations: ``counter.bound`` and ``histogram.bound`` (labels resolved beforehand), ``counter`` and ``histogram`` (labels
-with each call), ``span`` (current, five attributes), ``candle`` (three nested spans, three histograms, three counters,
+with each call), ``span`` (current, five attributes), ``event`` (on a span, five attributes), ``candle`` (three nested spans, three histograms, three counters,
 one event; whoever has no spans leaves spans and event out).
 """
 

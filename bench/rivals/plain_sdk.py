@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 __all__ = ["by_hand", "contestants"]
 
 
+# As one writes it: the numbers are new ones each time.
+_EVENT = """event("trading.filter.evaluated", {
+    "trading.filter.name": "volume",
+    "trading.filter.result": "pass" if value >= 1.0 else "fail",
+    "trading.filter.value": value,
+    "trading.filter.threshold": 1.0,
+    "trading.filter.comparison": ">=",
+})"""
+
+
 def by_hand(tracer: Tracer, meter: Meter) -> Callable[[], None]:
     """The candle pipeline as one writes it with the OTel API.
 
@@ -80,5 +90,6 @@ def contestants() -> dict[str, Contestant]:
         "span": Contestant(
             'with span("candle", attributes=attributes): pass', names, tracers.force_flush, threads, 10_000
         ),
+        "event": Contestant(_EVENT, {"event": tracer.start_span("signal").add_event, "value": 2.5}),
         "candle": calling(by_hand(tracer, meter), rest=tracers.force_flush, elsewhere=threads, most=10_000),
     }
