@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,11 +29,22 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
         if name.startswith(OURS) and not name.startswith("TICKTRACE_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        tempfile, "tempdir", str(tmp_path)
+    )  # tests beside this one must not tell of the host instead
     monkeypatch.setattr(barrier, "_last_said", {})  # else what one test has been told, another is not
     yield
     running = current_telemetry()
     if running is not None:
         running.shutdown(1.0)
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Where a shell has started the tests in the background, they ignore SIGINT, and so would what they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(params=ENGINES)

@@ -23,6 +23,7 @@ from opentelemetry import metrics, trace
 from opentelemetry.sdk.trace import SpanProcessor
 
 from support.captured import Captured
+from support.journal import journal_lines
 from support.otlp_server import attributes, otlp_server
 from support.programs import PROGRAMS, environment, run_program, start_program
 from ticktrace import setup_telemetry
@@ -120,7 +121,11 @@ def live_spans() -> int:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("way", ["trading", "api"])
 def test_a_starved_drain_keeps_memory_bounded_and_counts_what_it_drops(way: str) -> None:
-    telemetry = start(traces={"keep": {"max_traces": 64}}, metrics={"buffer_size": 256})
+    telemetry = start(
+        traces={"keep": {"max_traces": 64}},
+        metrics={"buffer_size": 256},
+        diagnostics={"journal": {"buffer_size": 64}},
+    )
     engine: Any = telemetry._pipeline.engine  # type: ignore[union-attr]
     market = telemetry.trading.market(venue="x", symbol="Y", timeframe="1m")
     tracer = trace.get_tracer("bot")
@@ -144,7 +149,8 @@ def test_a_starved_drain_keeps_memory_bounded_and_counts_what_it_drops(way: str)
                 stamps = max(stamps, engine.backlog()["stamps"])
         assert engine.backlog()["traces"] == 64
     assert stamps == (8 * 64 if way == "trading" else 0)  # these wait to be counted; so many may
-    assert spans <= 2 * 64 + stamps + 8  # without the garbage collector's help
+    # Without the garbage collector's help; 64 wait to be written down.
+    assert spans <= 2 * 64 + stamps + 64 + 8
     captured = Captured(telemetry)
     arrived = len(telemetry.memory.spans)
     dropped = captured.value("ticktrace.dropped", ticktrace__buffer__name="traces")
@@ -155,6 +161,10 @@ def test_a_starved_drain_keeps_memory_bounded_and_counts_what_it_drops(way: str)
     assert captured.sum("acme.sizes") == sum(range(made))
     if way == "trading":
         assert captured.value("trading.candles.processed") == made
+        written = len(journal_lines(telemetry))
+        lost = captured.value("ticktrace.dropped", ticktrace__buffer__name="journal")
+        assert lost > 0
+        assert written + lost == 2 * made
     assert telemetry.shutdown() is False
 
 

@@ -9,25 +9,13 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from support.programs import environment
 from support.prometheus import free_port
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart.py"
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Where a shell has started the tests in the background, they ignore SIGINT, and so would what they start."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("interruptible")

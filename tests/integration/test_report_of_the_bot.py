@@ -49,7 +49,9 @@ async def test_every_number_of_the_report_is_in_the_books(telemetry: Telemetry, 
     assert report["malformed"]["count"] == 0
 
 
-async def test_explain_names_what_blocked_a_candle_and_the_trace_that_was_exported(telemetry: Telemetry) -> None:
+async def test_explain_names_what_blocked_a_candle_and_the_trace_that_was_exported(
+    telemetry: Telemetry,
+) -> None:
     market = synthetic_market(600, seed=7)
     await run(telemetry, market)
     path = telemetry.diagnostics.snapshot()["output_path"]

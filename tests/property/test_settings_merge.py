@@ -72,7 +72,28 @@ KINDS: list[tuple[Any, st.SearchStrategy[Any]]] = [
 ]
 BY_RULE = {kind.__metadata__[0]: strategy for kind, strategy in KINDS}
 # What a value must also agree with: the defaults of its neighbours, or names that really exist.
+ACTIONS = ("collect_garbage", "clear_caches", "memory_snapshot", "prune_logs", "rotate_logs")
+KEY = st.text("abcdef0123456789", min_size=32, max_size=40)
 BY_NAME: dict[str, st.SearchStrategy[Any]] = {
+    "api.admin_keys": KEY,
+    "api.health.heartbeat_critical": st.integers(60, 1_000),
+    "api.health.heartbeat_warning": st.integers(1, 30),
+    "api.read_keys": KEY,
+    "diagnostics.scrub.patterns": st.sampled_from(["pin=\\d+", "x[0-9]{2,}", "secret"]).map(
+        lambda one: [one]
+    ),
+    "notifications.dead_man.url": WORD.map(lambda word: f"https://host/{quote(word)}"),
+    "notifications.urls": st.lists(st.integers(1, 9).map("json://host/{}".format), min_size=1, unique=True),
+    # Other actions name limits that have to be set beside them.
+    **dict.fromkeys([f"resources.actions.{name}.on" for name in ACTIONS], st.just(["memory_percent"])),
+    "resources.interval": st.integers(1, 1_000),
+    "resources.prune.files": st.lists(st.integers(1, 9).map("logs/{}.log".format), min_size=1, unique=True),
+    "slo.objectives": st.fixed_dictionaries(
+        {
+            "instrument": st.just("trading.candle.processing.duration"),
+            "threshold": st.integers(1, 9).map(lambda number: number / 10),
+        }
+    ),
     **dict.fromkeys(("exporters.traces", "exporters.metrics", "exporters.logs"), EXPORTERS),
     "logs.queue.max_export_batch_size": st.integers(1, 2048),
     "logs.queue.max_queue_size": st.integers(512, 10_000),
@@ -99,7 +120,10 @@ def values_of(leaf: Leaf) -> st.SearchStrategy[Any]:
         return BY_NAME[leaf.name]
     assert leaf.rule is not None
     words = leaf.rule.schema.get("enum")
-    return st.sampled_from(words) if words else BY_RULE[leaf.rule]
+    if words:
+        return st.sampled_from(words)
+    several = leaf.rule.schema.get("anyOf", [{}])[0].get("items", {}).get("enum")
+    return st.lists(st.sampled_from(several), min_size=1, unique=True) if several else BY_RULE[leaf.rule]
 
 
 def keys_of(leaf: Leaf) -> st.SearchStrategy[str]:
@@ -107,7 +131,7 @@ def keys_of(leaf: Leaf) -> st.SearchStrategy[str]:
 
 
 def in_variable(leaf: Leaf, value: Any) -> str:
-    if leaf.name == "metrics.instruments":
+    if leaf.name in {"metrics.instruments", "slo.objectives"}:
         return json.dumps(value)
     if leaf.is_mapping:
         return ",".join(f"{quote(key)}={quote(in_variable_value(item))}" for key, item in value.items())

@@ -241,7 +241,9 @@ def test_who_reads_no_further_meets_no_traceback(journal: Path) -> None:
 
 
 @pytest.fixture
-def following(journal: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Callable[[int], None]]]:
+def following(
+    journal: Path, tmp_path: Path, interruptible: None
+) -> Iterator[tuple[subprocess.Popen[str], Callable[[int], None]]]:
     """A process that follows into a file, and what waits until that file tells so many evaluations."""
     into = tmp_path / "report.json"
 

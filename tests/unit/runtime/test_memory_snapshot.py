@@ -148,12 +148,12 @@ def test_what_keeps_objects_alive_is_told() -> None:
     book = Book()
     globals()["_the_book"] = book
     try:
-        snapshot = take_snapshot(SETTINGS, "bot", "api", referrers="Candle")
+        snapshot = take_snapshot(SETTINGS, "bot", "api", referrers=HERE + "Candle")
     finally:
         del globals()["_the_book"]
     found = snapshot.referrers
     assert found is not None
-    assert (found.type, found.instances, found.looked_at, found.complete) == ("Candle", 100, 5, True)
+    assert (found.type, found.instances, found.looked_at, found.complete) == (HERE + "Candle", 100, 5, True)
     paths = [chain.path for chain in found.chains]
     wanted = [f"module {__name__}._the_book", HERE + "Book.candles", "builtins.list", HERE + "Candle"]
     assert any(path[-2:] == wanted[-2:] for path in paths)
