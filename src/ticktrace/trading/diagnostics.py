@@ -106,9 +106,12 @@ class Diagnostics:
             The verdict, also while telemetry is off.
         """
         if passed is None:
-            # The usual case without a call.
-            usual = comparison == ">=" and value.__class__ is float and threshold.__class__ is float
-            passed = value >= threshold if usual else judge(value, threshold, comparison)
+            try:  # the usual case without a call
+                verdict: Any = value >= threshold if comparison == ">=" else judge(value, threshold, comparison)
+                # What numpy answers is no bool.
+                passed = verdict if verdict is True or verdict is False else bool(verdict)
+            except Exception:  # noqa: BLE001  said there
+                passed = judge(value, threshold, comparison)
         if self.enabled:
             context = get_current()
             note = (
@@ -165,9 +168,12 @@ class Diagnostics:
             The verdict, also while telemetry is off.
         """
         if passed is None:
-            # The usual case without a call.
-            usual = comparison == ">=" and value.__class__ is float and threshold.__class__ is float
-            passed = value >= threshold if usual else judge(value, threshold, comparison)
+            try:  # the usual case without a call
+                verdict: Any = value >= threshold if comparison == ">=" else judge(value, threshold, comparison)
+                # What numpy answers is no bool.
+                passed = verdict if verdict is True or verdict is False else bool(verdict)
+            except Exception:  # noqa: BLE001  said there
+                passed = judge(value, threshold, comparison)
         if self.enabled:
             context = get_current()
             note = (
