@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ticktrace.errors import MissingExtraError
+from ticktrace.exporters._access import bearer_check, check_public, is_loopback
 from ticktrace.exporters._build import build_log_exporters, build_metric_readers, build_span_exporters
 from ticktrace.exporters._named import Named, Signal
 from ticktrace.exporters._registry import known_exporters
@@ -25,9 +26,12 @@ __all__ = [
     "PushReader",
     "ScrapeSource",
     "Signal",
+    "bearer_check",
     "build_log_exporters",
     "build_metric_readers",
     "build_span_exporters",
+    "check_public",
+    "is_loopback",
     "known_exporters",
 ]
 

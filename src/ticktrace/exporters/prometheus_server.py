@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 from ticktrace.errors import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ticktrace.exporters.exposition import ScrapeSource
 
 __all__ = ["PrometheusServer"]
@@ -39,13 +41,22 @@ class PrometheusServer:
         host: address or name to listen on.
         port: port to listen on; 0 takes any free one.
         path: URL path of the metrics; all others are 404.
+        allows: tells from the ``Authorization`` header whether somebody may scrape; without it everybody may.
     """
 
-    def __init__(self, reader: ScrapeSource, host: str, port: int, path: str = "/metrics") -> None:
+    def __init__(
+        self,
+        reader: ScrapeSource,
+        host: str,
+        port: int,
+        path: str = "/metrics",
+        allows: Callable[[str], bool] | None = None,
+    ) -> None:
         self._reader = reader
         self._host = host
         self._port = port
         self._path = path
+        self._allows = allows
         self._http: _HTTPServer | None = None
         self._thread: threading.Thread | None = None
         self._wake: tuple[socket.socket, socket.socket] | None = None
@@ -110,7 +121,7 @@ class PrometheusServer:
                 [f"prometheus.host: {self._host!r} is not an address of this machine: {error.strerror}"]
             ) from error
         try:
-            return _HTTPServer(address, family, self._reader, self._path)
+            return _HTTPServer(address, family, self._reader, self._path, self._allows)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 problem = (
@@ -162,7 +173,15 @@ class _HTTPServer(ThreadingHTTPServer):
     request_queue_size = 64  # of 5, the sixth of a burst would be tried again a second later
     timeout = 0.0  # of handle_request(): it is called when a connection is there
 
-    def __init__(self, address: Any, family: socket.AddressFamily, reader: ScrapeSource, path: str) -> None:
+    def __init__(
+        self,
+        address: Any,
+        family: socket.AddressFamily,
+        reader: ScrapeSource,
+        path: str,
+        allows: Callable[[str], bool] | None,
+    ) -> None:
+        self.allows = allows
         self.address_family = family
         self.reader = reader
         self.path = path
@@ -215,6 +234,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, send_body: bool) -> None:
         server = cast("_HTTPServer", self.server)
+        if server.allows is not None and not server.allows(self.headers.get("Authorization", "")):
+            asked = {
+                "Content-Type": "text/plain; charset=utf-8",
+                "WWW-Authenticate": 'Bearer realm="ticktrace"',
+            }
+            self._send(HTTPStatus.UNAUTHORIZED, b"a token is needed\n", asked, send_body=send_body)
+            return
         if urlsplit(self.path).path != server.path:
             text = f"metrics are at {server.path}\n".encode()
             self._send(HTTPStatus.NOT_FOUND, text, send_body=send_body)

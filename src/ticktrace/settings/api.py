@@ -27,7 +27,7 @@ class ApiHealthSettings(Group):
         60.0, "Without a heartbeat of the engine for so long it is `critical`, and the bot not ready."
     )
     require_heartbeat: Bool = setting(
-        default=False, description="Whether a bot without any heartbeat is not ready, rather than one without an engine."
+        default=False, description="Whether a bot that has had no heartbeat at all is not ready."
     )
 
     @model_validator(mode="after")
@@ -55,7 +55,9 @@ class ApiSettings(Group):
         default=False, description="Whether anybody may ask `/live` and `/ready`, without being told reasons."
     )
     requests_per_minute: Whole = setting(600, "Most requests a minute of one key, and of one address.")
-    failures_per_minute: Whole = setting(20, "Most requests a minute of one address that are turned away for their key.")
+    failures_per_minute: Whole = setting(
+        20, "Most requests a minute of one address that are turned away for their key."
+    )
     health: ApiHealthSettings = group(ApiHealthSettings(), "When the bot is not well.")
 
     @model_validator(mode="after")
@@ -66,7 +68,12 @@ class ApiSettings(Group):
         for field, keys in (("read_keys", self.read_keys), ("admin_keys", self.admin_keys)):
             for name, secret in keys.items():
                 value = secret.get_secret_value()
-                if len(value) < SHORTEST_KEY or not value.isascii() or not value.isprintable() or " " in value:
+                if (
+                    len(value) < SHORTEST_KEY
+                    or not value.isascii()
+                    or not value.isprintable()
+                    or " " in value
+                ):
                     raise wrong(
                         f"{field}.{name} must be {SHORTEST_KEY} characters at least, of ASCII and without blanks"
                     )

@@ -20,9 +20,10 @@ from .notifications import NotificationsSettings
 from .objectives import SloSettings
 from .resources import ResourcesSettings
 from .signals import LogsSettings, MetricsSettings, TracesSettings
-from .values import Bool, Duration, Names, Ratio, Text, Whole, choice, wrong
+from .values import Bool, Duration, FilePath, Names, Ratio, Text, Whole, choice, wrong
 
 __all__ = [
+    "ProcessSettings",
     "ResourceSettings",
     "ServiceSettings",
     "Settings",
@@ -75,6 +76,23 @@ class TradingSettings(Group):
         return self
 
 
+class ProcessSettings(Group):
+    """What is told of the process and its host."""
+
+    system_metrics: Bool = setting(
+        default=False,
+        description="Whether OpenTelemetry's `process.*`, `cpython.*` and `system.*` are recorded; needs the extra `system`.",
+    )
+    host_once: Bool = setting(
+        default=True,
+        description="Whether only one of several processes tells of the host: `system.*`, uptime and disks.",
+    )
+    host_lock: FilePath | None = setting(
+        None,
+        "The file whose lock decides which. When null: one for each user, `service.name`, `.namespace` and environment, in the directory for temporary files.",
+    )
+
+
 class ShutdownSettings(Group):
     """How telemetry ends."""
 
@@ -121,6 +139,7 @@ class Settings(Group):
     notifications: NotificationsSettings = group(
         NotificationsSettings(), "Messages to people, and the dead-man's switch."
     )
+    process: ProcessSettings = group(ProcessSettings(), "What is told of the process and its host.")
     resources: ResourcesSettings = group(ResourcesSettings(), "The resource monitor and memory snapshots.")
     api: ApiSettings = group(ApiSettings(), "The metrics API of an instrumented FastAPI app.")
     shutdown: ShutdownSettings = group(ShutdownSettings(), "How telemetry ends.")

@@ -32,7 +32,7 @@ def instrument_every_fastapi(created: Callable[[FastAPI], None]) -> Callable[[],
     @functools.wraps(original)
     def initialise(self: FastAPI, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
-        if not active:
+        if not active or getattr(type(self), "ticktrace_own", False):
             return
         try:
             created(self)

@@ -11,15 +11,17 @@ from starlette.middleware.errors import ServerErrorMiddleware
 
 from ticktrace.engine.barrier import warn_once
 from ticktrace.errors import SettingsError
+from ticktrace.exporters import bearer_check
 from ticktrace.web._health import health_route
 from ticktrace.web._lifespan import serve_lifespan
 from ticktrace.web._metrics_route import metrics_route
 from ticktrace.web._middleware import ExceptionRecorder, RequestMiddleware
 from ticktrace.web._options import DEFAULT_EXCLUDED_URLS, Options, checked_options
 from ticktrace.web._routes import has_route
+from ticktrace.web.api import ApiHandle, ApiRoute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from starlette.routing import Route
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -40,6 +42,7 @@ def instrument_fastapi(
     excluded_urls: Iterable[str] = DEFAULT_EXCLUDED_URLS,
     metrics_path: str | None = "/metrics",
     health_path: str | None = None,
+    api_path: str | None = "/api/metrics",
     shutdown: bool = True,
 ) -> None:
     """Observe an application: HTTP spans and metrics, a metrics page, and a shutdown that loses nothing.
@@ -56,23 +59,28 @@ def instrument_fastapi(
             ``OTEL_PYTHON_FASTAPI_EXCLUDED_URLS`` adds to them with its own meaning.
         metrics_path: where the metrics page is served, or None.
         health_path: where a minimal liveness probe is served, or None.
+        api_path: where the metrics API is served, or None; ``api.enabled`` of the settings turns it off, too. It may be
+            `metrics_path`, whose page stays as it is.
         shutdown: whether the end of the last application that runs on the handle shuts it down; False only flushes.
 
     Raises:
         SettingsError: an argument is wrong; all problems are listed.
     """
-    options = checked_options(excluded_urls, metrics_path, health_path, shutdown=shutdown)
+    if not (isinstance(telemetry, ApiHandle) and telemetry.settings.api.enabled):
+        api_path = None  # another handle than ours has less to tell
+    options = checked_options(excluded_urls, metrics_path, health_path, shutdown=shutdown, api_path=api_path)
     if not isinstance(app, FastAPI):
         raise SettingsError([f"instrument_fastapi(app): {app!r} is not a FastAPI application"])
     if not telemetry.enabled:
         return
     with _lock:
         current: _Installation | None = getattr(app, _KEY, None)
+        if current is not None and current.telemetry is telemetry and current.options == options:
+            return
+        api = _api_of(telemetry, options)  # before anything changes: a file of keys may be wrong
         if current is not None:
-            if current.telemetry is telemetry and current.options == options:
-                return
             current.undo()
-        installation = _Installation(app, telemetry, options)
+        installation = _Installation(app, telemetry, options, api)
         installation.apply(joined_late=current is None and app.middleware_stack is not None)
         setattr(app, _KEY, installation)
 
@@ -84,6 +92,19 @@ def uninstrument_fastapi(app: FastAPI) -> None:
         if installation is not None:
             delattr(app, _KEY)
             installation.undo()
+
+
+def _api_of(telemetry: TelemetryHandle, options: Options) -> ApiRoute | None:
+    path = options.api_path
+    if path is None or not isinstance(telemetry, ApiHandle):
+        return None
+    api = ApiRoute(telemetry, path, below_only=options.metrics_path == path)
+    _NativeTelemetry(api.api).silence()
+    return api
+
+
+def _token_check(telemetry: TelemetryHandle) -> Callable[[str], bool] | None:
+    return bearer_check(telemetry.settings.prometheus.token) if isinstance(telemetry, ApiHandle) else None
 
 
 class _Front:
@@ -116,13 +137,16 @@ class _Front:
 class _Installation:
     """What is in one application, and what was there before."""
 
-    def __init__(self, app: FastAPI, telemetry: TelemetryHandle, options: Options) -> None:
+    def __init__(
+        self, app: FastAPI, telemetry: TelemetryHandle, options: Options, api: ApiRoute | None
+    ) -> None:
         self.telemetry = telemetry
         self.options = options
         self.requests: RequestMiddleware | None = None
         self._app = app
         self.active = False
-        self._routes: list[Route] = []
+        self._routes: list[Route | ApiRoute] = []
+        self._api = api
         self._native = _NativeTelemetry(app)
         self._build_before: Any = app.__dict__.get(
             "build_middleware_stack"
@@ -194,9 +218,13 @@ class _Installation:
         if self.options.health_path is not None:
             self._routes.append(health_route(self.options.health_path))
         if self.options.metrics_path is not None:
-            self._routes.append(metrics_route(self.telemetry, self.options.metrics_path))
+            self._routes.append(
+                metrics_route(self.telemetry, self.options.metrics_path, _token_check(self.telemetry))
+            )
+        if self._api is not None:
+            self._routes.append(self._api)
         for route in list(self._routes):
-            if has_route(routes, route.path):
+            if not isinstance(route, ApiRoute) and has_route(routes, route.path):
                 self._routes.remove(route)
                 warn_once(
                     f"web.path {route.path}",

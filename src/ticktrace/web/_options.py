@@ -32,6 +32,7 @@ class Options:
     metrics_path: str | None
     health_path: str | None
     shutdown: bool
+    api_path: str | None = None
     _patterns: tuple[re.Pattern[str], ...] = field(default=(), compare=False, repr=False)
 
     def excludes(self, path: str) -> bool:
@@ -39,11 +40,19 @@ class Options:
         path = path.rstrip("/") or "/"
         if path in (self.metrics_path, self.health_path):
             return True
+        api = self.api_path
+        if api is not None and (path == api or path.startswith(f"{api}/")):
+            return True
         return any(pattern.fullmatch(path) for pattern in self._patterns)
 
 
 def checked_options(
-    excluded_urls: Iterable[str], metrics_path: str | None, health_path: str | None, *, shutdown: bool
+    excluded_urls: Iterable[str],
+    metrics_path: str | None,
+    health_path: str | None,
+    *,
+    shutdown: bool,
+    api_path: str | None = None,
 ) -> Options:
     """Check the arguments of `instrument_fastapi`.
 
@@ -66,7 +75,8 @@ def checked_options(
             problems.append(
                 f"instrument_fastapi(excluded_urls[{index}]): {pattern!r} is not a regular expression: {error}"
             )
-    for name, path in (("metrics_path", metrics_path), ("health_path", health_path)):
+    paths = (("metrics_path", metrics_path), ("health_path", health_path), ("api_path", api_path))
+    for name, path in paths:
         if path is not None and (not path.startswith("/") or path == "/" or path.endswith("/")):
             problems.append(
                 f"instrument_fastapi({name}): {path!r} is not a path; "
@@ -76,6 +86,8 @@ def checked_options(
         problems.append(
             f"instrument_fastapi(health_path): {health_path!r} is the metrics page's path already"
         )
+    if api_path is not None and api_path == health_path:
+        problems.append(f"instrument_fastapi(api_path): {api_path!r} is the probe's path already")
     if problems:
         raise SettingsError(problems)
-    return Options(excluded, metrics_path, health_path, shutdown, tuple(patterns))
+    return Options(excluded, metrics_path, health_path, shutdown, api_path, tuple(patterns))

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
     from starlette.types import Scope
 
-__all__ = ["has_route", "route_template"]
+__all__ = ["METRICS_ROUTE", "has_route", "has_route_below", "route_template"]
+
+
+METRICS_ROUTE = "ticktrace_metrics"
+"""The name of our own metrics page."""
 
 
 def _flat(routes: Sequence[Any]) -> Iterable[Any]:
@@ -36,6 +40,17 @@ def route_template(scope: Scope) -> str | None:
 def has_route(routes: Sequence[Any], path: str) -> bool:
     """Whether a route with exactly this template exists."""
     return any(getattr(route, "path", None) == path for route in _flat(routes))
+
+
+def has_route_below(routes: Sequence[Any], path: str, besides: object) -> bool:
+    """Whether a route of the application's, other than `besides`, has exactly this template, or one below it."""
+    for route in _flat([route for route in routes if route is not besides]):
+        template = getattr(route, "path", None)
+        if getattr(route, "name", None) == METRICS_ROUTE:
+            continue
+        if isinstance(template, str) and (template == path or template.startswith(f"{path}/")):
+            return True
+    return False
 
 
 def _find(routes: Sequence[Any], scope: Scope, prefix: str) -> str | None:

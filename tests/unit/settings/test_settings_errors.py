@@ -115,7 +115,7 @@ def test_a_wrong_argument_is_named(load: Load) -> None:
         load(exporters__metrics=["prom"], prometheus__port="x", enabeld=True)
     assert caught.value.problems == snapshot(
         [
-            'argument enabeld: unknown setting "enabeld"; known: diagnostics, enabled, engine, exporters, json_file, logs, memory, metrics, mode, notifications, otlp, prometheus, propagators, resource, resources, service, shutdown, slo, traces, trading (did you mean "enabled"?)',
+            'argument enabeld: unknown setting "enabeld"; known: api, diagnostics, enabled, engine, exporters, json_file, logs, memory, metrics, mode, notifications, otlp, process, prometheus, propagators, resource, resources, service, shutdown, slo, traces, trading (did you mean "enabled"?)',
             'argument exporters.metrics[0]: unknown exporter "prom"; known: console, none, otlp, otlp_json_file, prometheus (did you mean "prometheus"?)',
             'argument prometheus.port: must be a whole number from 0 to 65535 (0 picks a free port), not "x"',
         ]

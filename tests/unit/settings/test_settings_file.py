@@ -100,7 +100,7 @@ def test_a_password_in_a_url_is_hidden(load: Load) -> None:
         ),
         (
             "prometheus: 9464",
-            "ticktrace.yaml:1: prometheus: must be a group of settings (host, port, path, serve), not 9464",
+            "ticktrace.yaml:1: prometheus: must be a group of settings (host, port, path, token, public, serve), not 9464",
         ),
         (
             "mode: !!python/name:os.system x",
