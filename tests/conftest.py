@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ticktrace import Telemetry, current_telemetry, setup_telemetry
 from ticktrace.engine import barrier
+from ticktrace.runtime import host_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,9 +29,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
         if name.startswith(OURS) and not name.startswith("TICKTRACE_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        tempfile, "tempdir", str(tmp_path)
-    )  # tests beside this one must not tell of the host instead
+    monkeypatch.setattr(host_lock, "DIRECTORY", tmp_path)  # else a test beside it may tell of the host
     monkeypatch.setattr(barrier, "_last_said", {})  # else what one test has been told, another is not
     yield
     running = current_telemetry()

@@ -108,7 +108,7 @@ async def stock_broker(telemetry: Telemetry) -> None:
     """A cash account, and a venue's clock that the bot holds against its own."""
     telemetry.trading.compliance.cash_violation("good_faith", symbol="AAPL", venue="broker")
     told_by_the_venue = time.time() + 0.25
-    telemetry.gauge("trading.clock.skew", venue="broker").set(time.time() - told_by_the_venue)
+    telemetry.trading.clock_skew(told_by_the_venue, venue="broker", round_trip=0.1)
 
 
 async def redis_cache(telemetry: Telemetry) -> None:

@@ -45,7 +45,7 @@ class Interruption(NamedTuple):
     @property
     def seconds(self) -> float:
         """How long it was."""
-        return (self.ended - self.began) * 1e-9
+        return (self.ended - self.began) / 1e9
 
 
 class Interruptions:
@@ -55,6 +55,8 @@ class Interruptions:
     that minds to be changed meanwhile.
 
     Attributes:
+        home: the thread that most is about: that of the first loop that is watched; 0 until there is one. Who is about to
+            note its own thread need not, if it is this one.
         unfinished: asked for what goes on at some time: the thread's block that has not ended yet, or None.
     """
 
@@ -62,6 +64,8 @@ class Interruptions:
         self._kept: list[Interruption | None] = [None] * _MOST
         self._numbers = count()
         self._newest = -1
+        self._latest = 0
+        self.home: int = 0
         self.unfinished: tuple[Callable[[int], Interruption | None], ...] = ()
 
     def add(self, interruption: Interruption) -> None:
@@ -69,6 +73,7 @@ class Interruptions:
         number = next(self._numbers)
         self._kept[number % _MOST] = interruption
         self._newest = number
+        self._latest = max(self._latest, interruption.ended)
 
     def within(self, began: int, ended: int, thread: int) -> list[Interruption]:
         """What fell into a time, and only as far as it did, the oldest first.
@@ -76,13 +81,16 @@ class Interruptions:
         Args:
             began: monotonic clock, ns.
             ended: monotonic clock, ns.
-            thread: whose time it was; 0 when that is not known, and then only what stops every thread counts.
+            thread: whose time it was; 0 for `home`.
         """
-        found = []
+        found: list[Interruption] = []
         for unfinished in self.unfinished:
             going_on = unfinished(ended)
             if going_on is not None:
                 found.append(going_on)
+        if self._latest <= began and not found:  # almost always
+            return found
+        thread = thread or self.home
         newest = self._newest
         for number in range(newest, max(-1, newest - _MOST), -1):
             noted = self._kept[number % _MOST]

@@ -1,13 +1,15 @@
 """Which callback has blocked the event loop, and for how long: a thread that looks at the loop from outside.
 
-Nothing is patched, and an idle loop is left alone. The thread looks, some thirty times a second, whether the loop is in
+Nothing is patched, and an idle loop is left alone. The thread looks, some twenty times a second, whether the loop is in
 a callback; only if it is, a callback of ours is put at the end of the loop's queue, and when that runs, the block is
 over. What blocks for longer than two looks is seen on any loop; of shorter ones, some.
 """
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections import Counter
 from time import perf_counter_ns, sleep
 from typing import TYPE_CHECKING, Final
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BlockWatch"]
 
-_MOST_NAMES: Final = 100  # in one block, when many short callbacks make it
+_MOST_NAMES: Final = 100  # functions in one block, when many short callbacks make it
 
 
 class _Probe:
@@ -36,24 +38,28 @@ class _Probe:
         seen: what the loop was seen in most often meanwhile.
     """
 
-    __slots__ = ("_names", "_watch", "began", "ended", "seen", "thread")
+    __slots__ = ("_names", "_seen", "_watch", "began", "ended", "seen", "thread")
 
     def __init__(self, watch: BlockWatch, thread: int, seen: Callback) -> None:
         self._watch = watch
         self._names: Counter[str] = Counter()
+        self._seen: Counter[Callback] = Counter()
         self.thread: int = thread
         self.ended: int = 0
         self.seen: Callback = seen
-        self.began: int = perf_counter_ns()
         self.look(seen)
+        self.began: int = perf_counter_ns()
 
     def look(self, seen: Callback) -> None:
         """The loop was seen in that."""
-        names = self._names
-        if len(names) < _MOST_NAMES or seen.name in names:
-            names[seen.name] += 1
-            if names[seen.name] >= names[self.seen.name]:
-                self.seen = seen
+        names, all_seen = self._names, self._seen
+        if len(all_seen) >= _MOST_NAMES and seen not in all_seen:
+            return
+        names[seen.name] += 1
+        all_seen[seen] += 1
+        most = self.seen
+        if (names[seen.name], all_seen[seen]) >= (names[most.name], all_seen[most]):
+            self.seen = seen
 
     def until(self, now: int) -> Interruption:
         """The block as it was then."""
@@ -88,8 +94,15 @@ class BlockWatch:
         self._warner = Warner(_described)
         self.thread: int = 0
         self.depth: int = 0
+        _all.add(self)
         interruptions.unfinished = (*interruptions.unfinished, self.unfinished)
         threading.Thread(target=self._watch, name="ticktrace-loop", daemon=True).start()
+
+    def runs_on(self, thread: int) -> None:
+        """The loop is run by this thread."""
+        self.thread = thread
+        if not self._interruptions.home:
+            self._interruptions.home = thread
 
     def end(self) -> None:
         """Stop; from any thread, and does not wait."""
@@ -142,3 +155,16 @@ class BlockWatch:
 def _described(block: Interruption) -> str:
     at = f" (at {block.at})" if block.at else ""
     return f"the event loop was blocked for {1e3 * block.seconds:.0f} ms or longer by {block.name}{at}"
+
+
+_all: weakref.WeakSet[BlockWatch] = weakref.WeakSet()
+
+
+def _end_in_child() -> None:
+    """The loop is the parent's to run, and what would see a block's end does not exist here."""
+    for watch in list(_all):
+        watch.end()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_end_in_child)

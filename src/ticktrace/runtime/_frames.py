@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
 __all__ = ["Callback", "callback_of", "depth_of"]
 
 _MACHINERY: Final = ("asyncio.", "selectors", "uvloop", "ticktrace.runtime._loop")
+_OWN: Final = "ticktrace."
+_LIBRARIES: Final = tuple(
+    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
 _DEEPEST: Final = 2_000
 
 
@@ -18,8 +23,9 @@ class Callback(NamedTuple):
     """What a loop is doing.
 
     Attributes:
-        name: the outermost function or coroutine of the application: ``my_bot.on_book``.
-        at: where it was: the innermost one, with its line.
+        name: the outermost function or coroutine of the application, ``my_bot.on_book``: of what is not installed as a
+            library; where all of it is, the outermost of all.
+        at: where it was: the innermost one of these, with its line.
     """
 
     name: str
@@ -44,20 +50,23 @@ def callback_of(thread: int, depth: int) -> Callback | None:
         thread: its id.
         depth: how many frames the loop itself needs.
     """
-    innermost = frame = sys._current_frames().get(thread)  # noqa: SLF001  the documented way, public in all but name
-    beyond = depth_of(frame) - depth
-    if frame is None or beyond <= 0:
-        return None
-    named = None
-    for _ in range(beyond):
+    frame = sys._current_frames().get(thread)  # noqa: SLF001  documented, and private only in name
+    frames: list[FrameType] = []
+    for _ in range(depth_of(frame) - depth):
         if frame is None:  # it went on meanwhile
             break
         if not _module(frame).startswith(_MACHINERY):
-            named = frame
+            frames.append(frame)
         frame = frame.f_back
-    if named is None or innermost is None:
+    if not frames:
         return None
-    return Callback(_name(named), f"{_name(innermost)}:{innermost.f_lineno}")
+    applications = [one for one in frames if _is_applications(one)] or frames
+    at = applications[0]
+    return Callback(_name(applications[-1]), f"{_name(at)}:{at.f_lineno}")
+
+
+def _is_applications(frame: FrameType) -> bool:
+    return not frame.f_code.co_filename.startswith(_LIBRARIES) and not _module(frame).startswith(_OWN)
 
 
 def _module(frame: FrameType) -> str:

@@ -63,7 +63,10 @@ class _Pauses:
     def _record(self) -> None:
         waiting = self._waiting
         for _ in range(len(waiting)):
-            generation, nanoseconds = waiting.popleft()
+            try:
+                generation, nanoseconds = waiting.popleft()
+            except IndexError:  # another reader collects, too
+                return
             self._histograms[min(generation, 2)].record(nanoseconds * 1e-9)
 
 

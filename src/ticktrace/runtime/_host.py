@@ -43,19 +43,22 @@ class _Disk:
         self._utilization.set(found.used / found.total if found.total else 0.0)
 
 
-def watch_host(instruments: Instruments, disks: Sequence[str]) -> Callable[[], None]:
+def watch_host(
+    instruments: Instruments, disks: Sequence[str], mine: Callable[[], bool] = lambda: True
+) -> Callable[[], None]:
     """Tell the uptime, and the space of the file systems of these paths, at each collection; returns what ends it.
 
     Args:
         instruments: records it.
         disks: mount points. One that does not answer, as a network's may, holds up the collection: name local ones.
+        mine: whether this process tells of its host.
     """
     uptime = instruments.gauge("system.uptime", {})
     watched = [_Disk(instruments, path) for path in disks]
     on = True
 
     def tell() -> None:
-        if not on:
+        if not on or not mine():
             return
         uptime.set(time.time() - psutil.boot_time())
         for disk in watched:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, Final
 
 from ticktrace.runtime._blocks import BlockWatch
 from ticktrace.runtime._frames import depth_of
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["watch_loop"]
 
+_MOST_LAGS: Final = 10_000  # that wait to be read: a quarter of an hour, usually
+
 
 class _Lag:
     """A callback that is due every `period` seconds and notes how late it is. Works with any loop; nothing is patched."""
@@ -24,14 +27,25 @@ class _Lag:
     def __init__(
         self, instruments: Instruments, loop: AbstractEventLoop, period: float, blocks: BlockWatch | None
     ) -> None:
-        self._record = instruments.histogram("python.event_loop.lag", {})
+        self._histogram = instruments.histogram("python.event_loop.lag", {})
+        self._waiting: deque[float] = deque(maxlen=_MOST_LAGS)
         self._loop = loop
         self._period = period
         self._blocks = blocks
         self._due = 0.0
         self._handle: TimerHandle | None = None
         self._over = False
+        instruments.before_collection(self._record)
         loop.call_soon_threadsafe(self._begin)
+
+    def _record(self) -> None:
+        waiting = self._waiting
+        for _ in range(len(waiting)):
+            try:
+                lag = waiting.popleft()
+            except IndexError:  # another reader collects, too
+                return
+            self._histogram.record(lag)
 
     def _begin(self) -> None:
         if self._over:
@@ -40,7 +54,8 @@ class _Lag:
         self._schedule()
 
     def _tick(self) -> None:
-        self._record.record(max(0.0, self._loop.time() - self._due))
+        # Recorded where metrics are read: here it would cost the loop as much again.
+        self._waiting.append(max(0.0, self._loop.time() - self._due))
         self._look_down(1)
         self._schedule()
 
@@ -54,7 +69,7 @@ class _Lag:
         blocks = self._blocks
         if blocks is not None:
             blocks.depth = depth_of(sys._getframe(above)) - 1  # noqa: SLF001  without that of the callback
-            blocks.thread = threading.get_ident()
+            blocks.runs_on(threading.get_ident())
 
     def end(self) -> None:
         """Stop; from any thread."""

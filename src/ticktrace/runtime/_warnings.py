@@ -43,7 +43,9 @@ class Warner:
 
     def start_afresh(self) -> None:
         """Begin the thread; again in a forked child, where it does not exist."""
-        self._queue: SimpleQueue[Interruption | None] = SimpleQueue()  # may be put to wherever memory is taken
+        self._queue: SimpleQueue[Interruption | None] = (
+            SimpleQueue()
+        )  # may be put to wherever memory is taken
         if not self._over:
             threading.Thread(target=self._run, name="ticktrace-jitter", daemon=True).start()
 

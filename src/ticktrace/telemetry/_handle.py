@@ -15,9 +15,9 @@ from ticktrace._version import __version__
 from ticktrace.catalog import CATALOG, with_own
 from ticktrace.engine import Deadline, Instruments, Switchboard, Totals, attempt, report
 from ticktrace.objectives import Watch
-from ticktrace.runtime import watch_garbage, watch_host, watch_loop
 from ticktrace.semconv import SCHEMA_URL
 from ticktrace.telemetry._named import NamedInstruments
+from ticktrace.telemetry._process import Process
 from ticktrace.telemetry._recording import Recording
 from ticktrace.telemetry._resources import Resources
 from ticktrace.trading import Diagnostics, Recorder, Trading
@@ -94,6 +94,7 @@ class Telemetry(Recording):
             loaded.settings,
             enabled=pipeline is not None,
         )
+        self._process = Process(loaded.settings, self._instruments, self._recorder, self.undo_at_shutdown)
         self.trading: Trading = Trading(self._recorder, self._instruments)
         self.diagnostics: Diagnostics = Diagnostics(self._recorder, self._settle)
         self.statistics: measuring.Statistics = measuring.Statistics(
@@ -118,6 +119,7 @@ class Telemetry(Recording):
         self._board.switch(engine.tracer_provider, engine.meter_provider, engine.logger_provider)
         self._instruments.attach(engine.meter_provider, "ticktrace.trading", __version__)
         self._recorder.attached(engine)
+        self._process.attach(engine)
         self._recorder.journal = pipeline.journal
         pipeline.describe(self._instruments, self.settings)
         measuring.attach(self._recorder, self._instruments, self.statistics)
@@ -299,6 +301,7 @@ class Telemetry(Recording):
     def _detach(self) -> None:
         attempt("shutdown", self._board.switch_off)
         attempt("shutdown", self._instruments.detach)
+        attempt("shutdown", self._process.detach)
         attempt("shutdown", measuring.detach)
         previous = self._previous_textmap
         if previous is not None:
@@ -345,31 +348,35 @@ class Telemetry(Recording):
         """Record how long garbage collections stop the process, how long the host is up, and the space on disks.
 
         ``python.gc.pause.duration``, ``system.uptime``, ``system.filesystem.usage`` and ``.utilization``, until the
-        shutdown. CPU, memory and network are the work of ``opentelemetry-instrumentation-system-metrics``. One process of a
-        host is enough for what is the host's.
+        shutdown. A collection that took over 10 ms is a warning, and spans say which stopped them. What is the host's is
+        told by one process of several (``process.host_once``); CPU, memory and network are with ``process.system_metrics``.
 
         Args:
             garbage: time garbage collections.
             disks: mount points whose space is told; local ones, since a disk that does not answer holds up the export.
         """
         if self.enabled:
-            if garbage:
-                self.undo_at_shutdown(watch_garbage(self._instruments))
-            self.undo_at_shutdown(watch_host(self._instruments, disks))
+            self._process.watch(garbage=garbage, disks=disks)
 
-    def watch_event_loop(self, loop: AbstractEventLoop | None = None, *, period: float = 0.1) -> None:
+    def watch_event_loop(
+        self, loop: AbstractEventLoop | None = None, *, period: float = 0.1, slow: float = 0.05
+    ) -> None:
         """Record how late an event loop runs what is due (``python.event_loop.lag``), until the shutdown.
+
+        Callbacks that block it are a warning by their name, and spans say which stopped them.
 
         Args:
             loop: asyncio's, uvloop's or any other; the running one by default.
             period: seconds between two measurements.
+            slow: seconds that a callback may block the loop. One that takes twice as long is always seen, and some of
+                those in between; what is told of its length is up to `slow` too short. 0 for not looking.
 
         Raises:
             RuntimeError: no loop was given, and none is running here.
         """
         found = asyncio.get_running_loop() if loop is None else loop
         if self.enabled:
-            self.undo_at_shutdown(watch_loop(self._instruments, found, period))
+            self._process.watch_loop(found, period, slow)
 
     def watch_resources(self) -> ResourceMonitor:
         """Observe what the process takes of CPU, memory, disk, threads and files, until the shutdown.

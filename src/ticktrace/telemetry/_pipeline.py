@@ -19,9 +19,11 @@ from ticktrace.errors import MissingExtraError, SettingsError
 from ticktrace.exporters import (
     MemoryStore,
     PrometheusServer,
+    bearer_check,
     build_log_exporters,
     build_metric_readers,
     build_span_exporters,
+    check_public,
 )
 from ticktrace.notify import check_notifications
 from ticktrace.objectives import check_objectives, with_totals
@@ -114,9 +116,8 @@ class Pipeline:
         """
         if self.prometheus is None or settings.prometheus.serve == "never":
             return
-        server = PrometheusServer(
-            self.prometheus, settings.prometheus.host, settings.prometheus.port, settings.prometheus.path
-        )
+        own = settings.prometheus
+        server = PrometheusServer(self.prometheus, own.host, own.port, own.path, bearer_check(own.token))
         try:
             server.start()
         except SettingsError as error:
@@ -231,6 +232,7 @@ def build_pipeline(loaded: LoadedSettings, *, forked: bool = False) -> Pipeline:
     problems += check_instruments(settings.slo, settings.metrics, catalog)
     problems += check_objectives(settings.slo, settings.metrics, catalog)
     problems += check_notifications(settings.notifications)
+    problems += check_public(settings)
     if problems:
         raise SettingsError(loaded.locate(problems))
     scrubber = scrubber_of(settings)

@@ -34,8 +34,10 @@ def with_interruptions(stage: Stage, end: SpanEnd) -> SpanEnd:
     by whoever watches these.
     """
     recorder = stage.recorder
-    found = [] if recorder.interruptions is None else recorder.interruptions.within(
-        stage.started, stage.ended, stage.thread
+    found = (
+        []
+        if recorder.interruptions is None
+        else recorder.interruptions.within(stage.started, stage.ended, stage.thread)
     )
     for wait in stage.held or ():
         if wait.began < stage.ended and wait.ended > stage.started:
@@ -80,7 +82,7 @@ def _union(some: Iterable[Interruption]) -> float:
     for one in sorted(some, key=_began):
         total += max(0, one.ended - max(one.began, reached))
         reached = max(reached, one.ended)
-    return total * 1e-9
+    return total / 1e9
 
 
 def held_back(recorder: Recorder, seconds: float, provider: str, *, ahead: bool) -> None:

@@ -96,7 +96,7 @@ class Stage:
         notes: what is to follow from its end; None for nothing.
         noted: lines of the journal that were noted in its block; None for none.
         held: waits for rate limits in its block; None for none.
-        thread: the thread that left the block, where somebody watches what stops threads; else 0.
+        thread: the thread that left the block, if it is another than most that is watched is about; else 0.
         hooked: whether `entering` or `leaving` has something to do.
         minds: whether `failing` has.
         written_down: whether the journal has lines of it.
@@ -318,7 +318,8 @@ class Stage:
             self._exit_otherwise(error)
             return
         self.ended = recorder.now()
-        if recorder.interruptions is not None:
+        interruptions = recorder.interruptions
+        if interruptions is not None and interruptions.home and interruptions.home != get_ident():
             self.thread = get_ident()
         try:
             if get_current() is self.context and not _inline.overlaps:

@@ -107,7 +107,9 @@ class Diagnostics:
         """
         if passed is None:
             try:  # the usual case without a call
-                verdict: Any = value >= threshold if comparison == ">=" else judge(value, threshold, comparison)
+                verdict: Any = (
+                    value >= threshold if comparison == ">=" else judge(value, threshold, comparison)
+                )
                 # What numpy answers is no bool.
                 passed = verdict if verdict is True or verdict is False else bool(verdict)
             except Exception:  # noqa: BLE001  said there
@@ -169,7 +171,9 @@ class Diagnostics:
         """
         if passed is None:
             try:  # the usual case without a call
-                verdict: Any = value >= threshold if comparison == ">=" else judge(value, threshold, comparison)
+                verdict: Any = (
+                    value >= threshold if comparison == ">=" else judge(value, threshold, comparison)
+                )
                 # What numpy answers is no bool.
                 passed = verdict if verdict is True or verdict is False else bool(verdict)
             except Exception:  # noqa: BLE001  said there

@@ -6,8 +6,11 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ticktrace.engine import contained, text_of
+from ticktrace.trading._figures import result_labels
 from ticktrace.trading._machinery import Machinery
 from ticktrace.trading._surroundings import Surroundings
+from ticktrace.trading._time import usable_seconds
+from ticktrace.trading.checks import finite
 from ticktrace.trading.current import current_candle, current_signal
 from ticktrace.trading.market import Market
 from ticktrace.trading.orders import OpenOrders, RejectRatio
@@ -50,6 +53,29 @@ class Trading(Machinery, Surroundings):
         A replay passes the clock of its simulation. None stops measuring delays, which is the default in backtests.
         """
         self._recorder.market_now = now
+
+    @contained(None)
+    def clock_skew(self, reference: Timestamp, *, venue: str, round_trip: float = 0.0) -> float | None:
+        """A venue has told its time (``trading.clock.skew``): how far the local clock is ahead of it.
+
+        Venues refuse what is signed too early or too late, by a second or by five. Binance, Bybit and OKX tell their
+        time on request (ccxt: `fetch_time`); now and the offset that an NTP client found will do as well.
+
+        Args:
+            reference: the time told: an aware datetime or Unix s, ms, µs or ns.
+            venue: whose.
+            round_trip: seconds that asking took; half of it has passed since the time was told.
+
+        Returns:
+            Seconds, negative when the local clock is behind; None when that is no time, or telemetry is off.
+        """
+        seconds, trip = usable_seconds(reference), finite(round_trip)
+        if seconds is None or not self._recorder.enabled:
+            return None
+        skew = self._recorder.clock.wall() * 1e-9 - max(0.0, trip or 0.0) / 2 - seconds
+        labels = result_labels(self._recorder.words, venue=text_of(venue))
+        self._recorder.gauge("clock.skew", labels).set(skew)
+        return skew
 
     def market(self, *, venue: str, symbol: str, timeframe: str) -> Market:
         """The market of a symbol: resolve it once, keep it, use it for every bar.
