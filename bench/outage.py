@@ -66,7 +66,13 @@ def _candles(count: int, **settings: Any) -> list[float]:
     """Seconds that each of `count` candles took."""
     took = []
     with setup_telemetry(
-        "bench", engine="deferred", mode="backtest", shutdown={"timeout": 1.0}, set_global=False, **settings
+        "bench",
+        engine="deferred",
+        mode="backtest",
+        shutdown={"timeout": 1.0},
+        diagnostics={"journal": {"enabled": False}},
+        set_global=False,
+        **settings,
     ) as telemetry:
         market = telemetry.trading.market(venue="binance", symbol="BTC/USDT", timeframe="1m")
         due = time.perf_counter()

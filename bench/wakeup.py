@@ -99,6 +99,7 @@ def _phase(how: str, endpoint: str, seconds: float) -> tuple[list[float], list[f
     settings: dict[str, Any] = {"enabled": False}
     if how != "off":
         settings = {
+            "diagnostics": {"journal": {"enabled": False}},
             "engine": "sdk" if how == "sdk" else "deferred",
             "exporters": {"traces": ["otlp"], "metrics": ["otlp", "prometheus"]},
             "otlp": {"endpoint": endpoint, "protocol": "grpc"},
