@@ -81,6 +81,8 @@ def report(  # noqa: PLR0917
     if follow and "-" in (paths or []):
         refuse("--follow needs files, not standard input")
     sources = journals_or_refuse(paths or [], may_be_empty=follow)
+    if file is not None and file.exists() and any(_is_same(file, source.path) for source in sources):
+        refuse(f"--output {file} is one of the journals, which it would overwrite")
     write = _writer(output, top, file)
     try:
         if follow:
@@ -91,6 +93,13 @@ def report(  # noqa: PLR0917
         raise  # whoever reads has enough; click ends quietly
     except OSError as error:
         refuse(f"{error.filename or 'journal'}: {error.strerror}", 1)
+
+
+def _is_same(file: Path, path: str) -> bool:
+    try:
+        return file.samefile(path)
+    except OSError:  # standard input, or gone by now
+        return False
 
 
 def refuse(message: str, code: int = _MISUSE) -> NoReturn:

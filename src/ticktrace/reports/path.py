@@ -43,13 +43,15 @@ class Run:
         file: where its first line is.
         traces: of its lines, and how often each.
         decisions: that its lines belong to.
-        earlier_scan: whether the scan was found only by its place before the candle.
+        began: when the first of its lines happened, Unix ns.
+        earlier_scan: whether the scan was found only by its time before the candle.
     """
 
     process: str
     file: str
     traces: Counter[str] = field(default_factory=Counter)
     decisions: set[int] = field(default_factory=set)
+    began: int = 2**63
     earlier_scan: bool = False
 
 
@@ -74,8 +76,6 @@ def runs_of(sources: Sequence[Source], symbol: str, candle: float) -> list[Run]:
         OSError: a file cannot be read.
     """
     runs: dict[str, Run] = {}
-    filters: dict[str, int | None] = {}
-    before: dict[str, int | None] = {}
     for source in sources:
         for event, line in events_with(source, quoted(symbol)):
             if event.symbol != symbol:
@@ -84,23 +84,23 @@ def runs_of(sources: Sequence[Source], symbol: str, candle: float) -> list[Run]:
                 run = runs.get(source.process)
                 if run is None:
                     run = runs[source.process] = Run(source.process, source.path)
-                    before[source.process] = filters.get(source.process)
+                run.began = min(run.began, event.ts)
                 trace = _trace(line)
                 if trace is not None and event.stage not in LATE:
                     run.traces[trace] += 1
                 if event.decision is not None:
                     run.decisions.add(event.decision)
-            elif event.stage == "filter" and event.candle is None:
-                filters[source.process] = event.decision
-    _add_scans(runs, before, sources, symbol)
+    _add_scans(runs, sources, symbol)
     return list(runs.values())
 
 
-def _add_scans(
-    runs: dict[str, Run], before: dict[str, int | None], sources: Sequence[Source], symbol: str
-) -> None:
-    """Add the scans that asked about the symbol, by trace; else the last one before the candle."""
+def _add_scans(runs: dict[str, Run], sources: Sequence[Source], symbol: str) -> None:
+    """Add the scans that asked about the symbol, by trace; else the last one before the candle, by the time of day.
+
+    Not by the place in the file: what several threads have decided is written in the order in which it was drained.
+    """
     joined: set[str] = set()
+    latest: dict[str, tuple[int, int]] = {}
     for source in sources:
         run = runs.get(source.process)
         if run is None:
@@ -112,10 +112,11 @@ def _add_scans(
                 elif event.candle is None and _trace(line) in run.traces:
                     run.decisions.add(event.decision)
                     joined.add(source.process)
+                elif event.candle is None and latest.get(source.process, (0, 0))[0] <= event.ts <= run.began:
+                    latest[source.process] = (event.ts, event.decision)
     for name, run in runs.items():
-        decision = before[name]
-        if name not in joined and decision is not None:
-            run.decisions.add(decision)
+        if name not in joined and name in latest:
+            run.decisions.add(latest[name][1])
             run.earlier_scan = True
 
 
@@ -152,12 +153,15 @@ def lines_of_run(sources: Sequence[Source], symbol: str, candle: float, run: Run
                 more = True
     if not any(line.stage == "scan" for line in found):
         found += loose
-    return sorted(found, key=_place), more
+    first: dict[int | None, int] = {}
+    for line in found:
+        first[line.decision] = min(first.get(line.decision, line.ts), line.ts)
 
+    def place(line: Line) -> tuple[int, int, int]:
+        """By stage, but the conditions of a decision with its signal, the earliest decision first."""
+        order = _ORDER.get(line.stage, _OTHER)
+        if line.stage in ("condition", "signal"):
+            return _ORDER["condition"], first[line.decision], order
+        return order, 0, 0
 
-def _place(line: Line) -> tuple[int, int, int]:
-    """Sort by stage, but keep the conditions of a decision with its signal."""
-    order = _ORDER.get(line.stage, _OTHER)
-    if line.stage in ("condition", "signal"):
-        return _ORDER["condition"], -1 if line.decision is None else line.decision, order
-    return order, 0, 0
+    return sorted(found, key=place), more

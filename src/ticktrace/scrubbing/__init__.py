@@ -1,5 +1,6 @@
 """Secrets: known by the names of keys and by their looks, and replaced before anything leaves the process."""
 
+from .keys import SecretKeys
 from .logs import LogScrubber, OwnLogFilter
 from .metrics import MetricScrubber, scrub_reader
 from .patterns import REDACTED
@@ -12,6 +13,7 @@ __all__ = [
     "MetricScrubber",
     "OwnLogFilter",
     "Scrubber",
+    "SecretKeys",
     "SpanScrubber",
     "scrub_reader",
     "scrub_resource",

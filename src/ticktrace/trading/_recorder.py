@@ -27,12 +27,17 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from ticktrace.diagnostics import Entry, Journal, Line
-    from ticktrace.engine import Engine, Stamps
+    from ticktrace.engine import Engine, Note, Stamps
     from ticktrace.settings import Settings
 
 __all__ = ["WALL", "Recorder"]
 
 WALL: Callable[[], float] = time.time
+
+
+def _taken(note: Note) -> None:
+    _, journal, entry = note
+    journal.take(entry)
 
 
 class Recorder:
@@ -88,10 +93,16 @@ class Recorder:
         self.stamps = None  # the journal goes on until all that waits has been derived
 
     def write_down(self, entry: Entry | Line) -> None:
-        """Have the journal, where there is one, take lines or what has some. Never raises."""
-        journal = self.journal
-        if journal is not None:
+        """Have the journal, where there is one, take lines or what has some, after all that was said before. Never raises."""
+        journal, stamps = self.journal, self.stamps
+        if journal is None:
+            return
+        if stamps is None:
             journal.take(entry)
+            return
+        stamps.waiting.append((_taken, journal, entry))
+        if len(stamps.waiting) > stamps.mark:
+            stamps.crowded()
 
     def _keep(self, method: Callable[..., Any], name: str, labels: Mapping[str, Any]) -> Any:
         key = (name, *labels.items())

@@ -193,6 +193,7 @@ class Candle(Stage):
         processing = handles.processing
         if self.failed is not None:
             labels = self.with_error(market.labels)
+            self.recorder.reasons.count("error", self.failed)
             processing = self.recorder.histogram("candle.processing.duration", labels)
         observe(processing, (self.ended - self.started) * 1e-9)
         handles.processed.add(1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ticktrace import semconv
 from ticktrace.engine import report, warn_once
+from ticktrace.scrubbing import REDACTED, SecretKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,16 +66,18 @@ def attribute_number(value: Number) -> float | int | str:
 
 
 def _no_number(value: object) -> str:
-    """What stands where a number was due: the digits, if it is text that is one; else of what type it is.
+    """What stands where a number was due: text, which may be compared as well; of anything else what it is."""
+    return value if isinstance(value, str) else f"<{type(value).__name__}>"
 
-    Not the thing itself: what was passed by mistake may be anything, a secret too.
-    """
-    if isinstance(value, str):
-        try:
-            return str(Decimal(value))
-        except InvalidOperation:
-            pass
-    return f"<{type(value).__name__}>"
+
+_is_secret = SecretKeys()
+
+
+def _shown(name: str, value: Number) -> float | int | str:
+    """A value as it may be shown: no text of what is named like a secret."""
+    found = attribute_number(value)
+    text = isinstance(found, str) and not isinstance(value, Decimal)
+    return REDACTED if text and _is_secret(name) else found
 
 
 def finite(number: Number | None) -> float | None:
@@ -144,12 +147,18 @@ class Check(NamedTuple):
         except (TypeError, ValueError, OverflowError):
             return False
 
-    def attributes(self, margin: float) -> dict[str, Any]:
-        """The check as the attributes of a span event."""
+    def attributes(self, margin: float, *, scrub: bool) -> dict[str, Any]:
+        """The check as the attributes of a span event.
+
+        Args:
+            margin: the settings'.
+            scrub: whether to hide text of what is named like a secret; the settings say so, too.
+        """
+        value, threshold = self.value, self.threshold
         return {
             semconv.FILTER_NAME: self.name,
             semconv.FILTER_RESULT: self.verdict(margin).value,
-            semconv.FILTER_VALUE: attribute_number(self.value),
-            semconv.FILTER_THRESHOLD: attribute_number(self.threshold),
+            semconv.FILTER_VALUE: _shown(self.name, value) if scrub else attribute_number(value),
+            semconv.FILTER_THRESHOLD: _shown(self.name, threshold) if scrub else attribute_number(threshold),
             semconv.FILTER_COMPARISON: self.comparison,
         }

@@ -15,6 +15,7 @@ from opentelemetry.trace import get_current_span
 from ticktrace import semconv
 from ticktrace.diagnostics import Line, plain
 from ticktrace.engine import StampEvent, attempt, contained, get_current, report, text_of
+from ticktrace.scrubbing import scrubber_of
 from ticktrace.trading._context import StageContext
 from ticktrace.trading._figures import whole
 from ticktrace.trading._keys import STAGE_KEY
@@ -265,17 +266,20 @@ class Diagnostics:
 
         Returns:
             ``enabled``; ``session_id`` and ``output_path`` of the journal, None without one; ``events``: calls of the
-            methods here; ``reasons``: how often each was counted, most frequent first, failed conditions of signals
-            included; ``dropped``: what the journal has lost, by reason.
+            methods here; ``reasons``: how often each was counted, most frequent first: those given here, and of filters,
+            conditions, risk rules, rejections and errors; ``dropped``: what the journal has lost, by reason.
         """
         attempt("diagnostics.snapshot", self._settle)
         journal = self._recorder.journal
+        clean = scrubber_of(self._recorder.settings).text
         return {
             "enabled": self.enabled,
-            "session_id": None if journal is None else self._session,
+            "session_id": None if journal is None else clean(self._session),
             "output_path": None if journal is None or journal.path is None else str(journal.path),
             "events": self._events,
-            "reasons": self._recorder.reasons.most_common(),
+            "reasons": {
+                clean(reason): count for reason, count in self._recorder.reasons.most_common().items()
+            },
             "dropped": {} if journal is None else dict(journal.dropped),
         }
 
@@ -305,7 +309,7 @@ class Diagnostics:
     def _take_filter(self, note: Note) -> None:
         _, at, context, stage, symbol, name, value, threshold, passed, extra, comparison, margin = note
         check = Check(at, text_of(name), value, threshold, comparison, margin, bool(passed))
-        about = {"symbol": text_of(symbol), "payload": _plain(extra)}
+        about = {"symbol": _text(symbol), "payload": _plain(extra)}
         self._take_check(check, context, about, stage=text_of(stage), component="scanner")
 
     def _take_condition(self, note: Note) -> None:
@@ -326,7 +330,7 @@ class Diagnostics:
         ) = note
         check = Check(at, text_of(name), value, threshold, comparison, margin, bool(passed))
         about = {
-            "symbol": text_of(symbol),
+            "symbol": _text(symbol),
             "strategy": text_of(strategy),
             "candle": usable_seconds(closed),
             "payload": _plain(extra),
@@ -340,8 +344,9 @@ class Diagnostics:
         self._events += 1
         margin = recorder.settings.trading.near_miss_margin
         within = stage_in(context)
-        event: dict[str, Any] = check.attributes(margin)
-        event[semconv.SYMBOL] = about["symbol"]
+        event: dict[str, Any] = check.attributes(margin, scrub=recorder.settings.diagnostics.scrub.enabled)
+        if about["symbol"] is not None:
+            event[semconv.SYMBOL] = about["symbol"]
         if "strategy" in about:
             event[semconv.STRATEGY_NAME] = about["strategy"]
         _tell(within, StampEvent(semconv.EVENT_FILTER_EVALUATED, event, check.at))
@@ -352,18 +357,16 @@ class Diagnostics:
         if recorder.journal is not None:
             place = _place(context, about)
             ts = wall(recorder, check.at)
-            recorder.write_down(check_line(check, margin, ts, place, stage=stage, component=component))
+            recorder.journal.take(check_line(check, margin, ts, place, stage=stage, component=component))
 
     def _counter(self, name: str, verdict: str, about: Mapping[str, Any]) -> BoundCounter:
         key = (about["symbol"], about.get("strategy"), name, verdict)
         counter = self._counters.get(key)
         if counter is None:
             words = self._recorder.words
-            labels = {
-                semconv.SYMBOL: words.symbols.label(about["symbol"]),
-                semconv.FILTER_NAME: words.filters.label(name),
-                semconv.FILTER_RESULT: verdict,
-            }
+            labels = {semconv.FILTER_NAME: words.filters.label(name), semconv.FILTER_RESULT: verdict}
+            if about["symbol"] is not None:
+                labels[semconv.SYMBOL] = words.symbols.label(about["symbol"])
             if "strategy" in about:
                 labels[semconv.STRATEGY_NAME] = words.strategies.label(about["strategy"])
             counter = self._recorder.counter("filter.evaluations", labels)
@@ -395,7 +398,7 @@ class Diagnostics:
             recorder.reasons.count(text_of(reason))
         if recorder.journal is not None:
             ts = wall(recorder, at)
-            recorder.write_down(Line(ts=ts, component=component, stage=stage, **_place(context, about)))
+            recorder.journal.take(Line(ts=ts, component=component, stage=stage, **_place(context, about)))
 
 
 def _tell(stage: Stage | None, event: StampEvent) -> None:

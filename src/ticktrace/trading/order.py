@@ -162,10 +162,10 @@ class Order(Stage):
     @contained(None)
     def filled(
         self,
-        *,
         price: Number,
         quantity: Number,
         fee: Number | None = None,
+        *,
         fee_currency: str | None = None,
         at: Timestamp | None = None,
         complete: bool | None = None,
@@ -399,6 +399,7 @@ class Order(Stage):
         }
         self.recorder.counter("orders.rejected", labels).add(1)
         self.recorder.counter("trades.rejected", labels).add(1)
+        self.recorder.reasons.count("order", labels[semconv.ORDER_REJECT_REASON])
         if not self._acknowledged_at:
             self._measure_answer(rejected=True)
 

@@ -108,6 +108,7 @@ class Risk:
         recorder.counter("risk.checks", labels).add(1)
         if not passed:
             recorder.counter("risk.checks.failed", labels).add(1)
+            recorder.reasons.count("risk", labels[semconv.RISK_RULE])
         verdict = semconv.FilterResult.PASS if passed else semconv.FilterResult.FAIL
         attributes = {**labels, semconv.FILTER_RESULT: verdict.value, **_against(value, limit)}
         tell(semconv.EVENT_RISK_CHECKED, attributes)

@@ -105,7 +105,7 @@ class Scan(Stage):
         name = self.recorder.words.filters.label(check.name)
         near: StageEvent | None = None
         if verdict is semconv.FilterResult.NEAR_MISS and len(self._near) < _MOST_NEAR_MISSES:
-            attributes = check.attributes(margin)
+            attributes = check.attributes(margin, scrub=self.recorder.settings.diagnostics.scrub.enabled)
             if symbol is not None:
                 attributes[semconv.SYMBOL] = text_of(symbol)
             near = StageEvent(semconv.EVENT_FILTER_EVALUATED, attributes, check.at)
@@ -114,6 +114,7 @@ class Scan(Stage):
             tally.verdicts[name, verdict.value] += 1
             if not check.passed:
                 tally.filtered[name] += 1
+                self.recorder.reasons.count("filter", check.name)
             self._remember(tally, check, symbol)
             if near is not None and tally is self._tally:
                 self._near.append(near)

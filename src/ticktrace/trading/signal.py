@@ -280,9 +280,10 @@ class Signal(Stage):
     def span_end(self) -> SpanEnd:
         """Every check, the emission and the rejection."""
         attributes: dict[str, Any] = {}
-        margin = self.recorder.settings.trading.near_miss_margin
+        settings = self.recorder.settings
+        margin, scrub = settings.trading.near_miss_margin, settings.diagnostics.scrub.enabled
         events = [
-            StageEvent(semconv.EVENT_FILTER_EVALUATED, check.attributes(margin), check.at)
+            StageEvent(semconv.EVENT_FILTER_EVALUATED, check.attributes(margin, scrub=scrub), check.at)
             for check in self._checked()
         ]
         if 0 < self.emitted_at <= self.ended:
@@ -437,6 +438,7 @@ class Signal(Stage):
             semconv.SIGNAL_REJECT_REASON: self._known_reason(),
         }
         self.recorder.counter("signals.rejected", labels).add(1)
+        self.recorder.reasons.count("rejected", self._known_reason())
 
     def _measure_decision(self, observe: Callable[[BoundHistogram, float], None]) -> None:
         observe(self._handles.decision, (self._decided_at - self.emitted_at) * 1e-9)

@@ -102,10 +102,10 @@ class Trading(Machinery, Surroundings):
     def fill(
         self,
         order_id: str,
-        *,
         price: Number,
         quantity: Number,
         fee: Number | None = None,
+        *,
         fee_currency: str | None = None,
         at: Timestamp | None = None,
         complete: bool | None = None,

@@ -194,6 +194,65 @@ def test_the_snapshot_counts_reasons_of_every_kind(telemetry: Telemetry) -> None
     assert (found["enabled"], found["session_id"], found["dropped"]) == (True, "test-bot", {})
 
 
+def test_the_snapshot_counts_what_filters_risk_and_the_venue_refused(telemetry: Telemetry) -> None:
+    trading = telemetry.trading
+    market = trading.market(venue="binance", symbol="BTC/USDT", timeframe="1m")
+    with trading.scanner("s").scan() as scan:
+        scan.check("age", value=1, threshold=2)
+    with market.candle() as candle:
+        with candle.signal("m") as signal:
+            signal.emit("long")
+            trading.risk.check("drawdown", value=2, limit=1)
+        with signal.order(side="buy", quantity=1) as order:
+            order.rejected("invalid_order")
+        signal.reject("cooldown")
+    with pytest.raises(KeyError), market.candle():
+        raise KeyError("x")
+    assert telemetry.diagnostics.snapshot()["reasons"] == {
+        "filter:age": 1,
+        "risk:drawdown": 1,
+        "order:invalid_order": 1,
+        "rejected:cooldown": 1,
+        "error:KeyError": 1,
+    }
+
+
+def test_text_can_be_compared_and_is_shown(telemetry: Telemetry) -> None:
+    market = telemetry.trading.market(venue="binance", symbol="BTC/USDT", timeframe="1m")
+    regime: Any = "bear"
+    with market.candle() as candle, candle.signal("m") as signal:
+        assert signal.check("regime", value=regime, threshold=regime, comparison="==")
+        signal.check("api_key", value=regime, threshold=regime, comparison="==")
+    shown, hidden = journal_lines(telemetry, "condition")
+    assert (shown.value, shown.threshold) == ("bear", "bear")
+    assert hidden.value == "[redacted]"
+    values = [attributes["trading.filter.value"] for _, attributes in _events(telemetry, "signal m")]
+    assert values == ["bear", "[redacted]"]
+
+
+def test_without_a_symbol_there_is_none(telemetry: Telemetry) -> None:
+    nothing: Any = None
+    telemetry.diagnostics.record_filter("scan", nothing, "age", 1, 2)
+    (line,) = journal_lines(telemetry)
+    assert (line.symbol, line.name) == (None, "age")
+    (point,) = Captured(telemetry).points("trading.filter.evaluations")
+    assert "trading.symbol" not in point.attributes
+
+
+def test_lines_stand_in_the_order_in_which_things_happened(telemetry: Telemetry) -> None:
+    market = telemetry.trading.market(venue="binance", symbol="BTC/USDT", timeframe="1m")
+    for number in range(50):
+        with market.candle(close_time=CLOSE + 60 * number) as candle:
+            with candle.signal("m") as signal:
+                signal.emit("long")
+            signal.check("late", value=1, threshold=2)
+            with signal.order(side="buy", quantity=1) as order:
+                order.acknowledged(str(number))
+            order.filled(100, 1)  # makes what follows from the order follow at once
+    kinds = [line.stage for line in journal_lines(telemetry) if line.stage != "order"]
+    assert kinds == ["signal", "condition", "fill", "candle"] * 50
+
+
 def test_reasons_are_bounded(start: Callable[..., Telemetry]) -> None:
     diagnostics = start(diagnostics={"reasons": 2}).diagnostics
     for number in range(5):

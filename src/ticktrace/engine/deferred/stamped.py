@@ -334,7 +334,7 @@ class StampQueue:
 
     def derive(self, stamp: Stamp) -> None:
         """Derive now what follows from a stamp: its facts are about to change. Never raises."""
-        self._derive(stamp)
+        self._derive(stamp, early=True)
         span = stamp.made_span
         if isinstance(span, StampedSpan):
             span.settle()
@@ -354,28 +354,32 @@ class StampQueue:
                 yield
         self.mark = min(_MANY, self.limit)
 
-    def _derive(self, stamp: Stamp | Note) -> None:
+    def _derive(self, stamp: Stamp | Note, *, early: bool = False) -> None:
+        """Derive what follows from a stamp; `early` is out of turn, and leaves `derived` to its turn."""
         if isinstance(stamp, tuple):
             _follow((stamp,))
             return
         if stamp.notes is not None:
             _follow(stamp.__dict__.pop("notes", ()))  # once, whoever else derives it
+        before = False
         with _making:
             try:
                 span: StampedSpan = stamp.made_span or self._made(stamp)
-                if span.left:
-                    return
-                span.left = True
-                stamp.measure(self._observe)
-                span.happened |= stamp.happened()
+                before = span.left
+                if not before:
+                    span.left = True
+                    stamp.measure(self._observe)
+                    span.happened |= stamp.happened()
             except Exception as error:  # noqa: BLE001  one bad stamp must not keep the others waiting
                 report(f"{type(stamp).__name__}.measure", error)
             if self._observed:
                 stamp.made_span.observed, self._observed = self._observed, []
         # Not under the lock: where room has to be made for a trace, others are waited for, who may need it.
         try:
-            stamp.derived()
-            self._gather(stamp.made_span)
+            if not early:
+                stamp.derived()
+            if not before:
+                self._gather(stamp.made_span)
         except Exception as error:  # noqa: BLE001  see above
             report("stamp.gather", error)
 
