@@ -158,7 +158,7 @@ def test_collecting_garbage_says_that_it_would_pause_and_does_not(
     (record,) = monitor.records
     assert (record.outcome, record.seconds) == ("would_pause", None)
     assert record.expected_pause > 0
-    assert "resources.allow_pauses is false" in caplog.text
+    assert until(lambda: "resources.allow_pauses is false" in caplog.text)  # said after it is recorded
 
 
 def test_collecting_garbage_with_leave_says_for_how_long_it_did(
